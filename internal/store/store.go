@@ -1,0 +1,279 @@
+// Package store says what is kept and how it is asked for: the journal of webhooks, the legs and calls worked out from
+// it, the outbox of events, the rows that wait for their time, and the quarantine. It holds the interface and its
+// types; store/postgres and store/sqlite are the two adapters, and store/storetest is the suite that both must pass.
+//
+// It knows no HTTP and no NATS, and it decides nothing about calls: evidence and records are bytes to it.
+package store
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"time"
+
+	"webhookd/internal/dialog"
+	"webhookd/internal/flow"
+)
+
+// Errors that callers decide on. Adapters wrap them; use errors.Is.
+var (
+	// ErrNotFound says that there is no such row in this account.
+	ErrNotFound = errors.New("not found")
+	// ErrRefused says that the database refuses the data itself (a poison row): the same data will be refused again.
+	// The transaction was rolled back; other data may well be taken.
+	ErrRefused = errors.New("data refused by the database")
+	// ErrUnavailable says that the database could not be asked: away, full, read-only, or too slow. What was to be
+	// written must be taken for not written, and may be tried again.
+	ErrUnavailable = errors.New("database unavailable")
+	// ErrLeaderElsewhere says that another instance leads the relay now.
+	ErrLeaderElsewhere = errors.New("another instance leads")
+)
+
+// Store is one installation's database. All methods are safe for concurrent use. Every method that does I/O may return
+// ErrUnavailable; further errors are named with the method.
+type Store interface {
+	Writer
+	Reader
+	Outbox
+	// Ping says whether the database answers and its schema is the one that this program knows.
+	Ping(ctx context.Context) error
+	// Kind is "postgres" or "sqlite".
+	Kind() string
+	Close() error
+}
+
+// Writer changes what is kept.
+type Writer interface {
+	// Write runs fn in one transaction. Only one Write of an installation runs at a time, over all instances, so what
+	// fn reads stays true until it commits, journal and outbox ids are given in commit order, and there is nothing to
+	// deadlock on. If fn returns an error nothing is kept, and the error comes back wrapped. When the transaction put
+	// changes into the outbox, the commit wakes every [Outbox.Wake] of the installation.
+	// It returns ErrRefused or ErrUnavailable as the database says.
+	Write(ctx context.Context, fn func(Tx) error) error
+	// Quarantine keeps a refused body with its reason. The same body (account, SHA-256) again only raises its count
+	// and moves its last time.
+	Quarantine(ctx context.Context, refused Refused) error
+}
+
+// Tx is one transaction of [Writer.Write]. It is used by one goroutine, and not after fn has returned.
+type Tx interface {
+	// Append writes entries to the journal in their order, sets their IDs, and sets Duplicate (and writes nothing)
+	// where the account has an entry of this SHA-256 already, be it from before or earlier in entries.
+	Append(ctx context.Context, entries []*Entry) error
+	// Legs gives every leg of every call that one of the keys stands for, a key being the UUID of a call, or of a
+	// dialog that belongs to a call: the whole calls, not only the legs named. Order is not defined.
+	Legs(ctx context.Context, keys []Key) ([]Leg, error)
+	// Calls gives the calls with these UUIDs that exist, also those merged away. Order is not defined.
+	Calls(ctx context.Context, keys []Key) ([]Call, error)
+	// PutLegs writes legs, new or known (by account and dialog UUID).
+	PutLegs(ctx context.Context, legs []Leg) error
+	// PutCalls writes calls, new or known (by account and call UUID), with their search columns and keys.
+	PutCalls(ctx context.Context, calls []Call) error
+	// AppendOutbox adds changes to the outbox in their order and sets their IDs.
+	AppendOutbox(ctx context.Context, rows []*OutboxRow) error
+	// PutDue writes rows that wait for their time, new or known (by account, call UUID and kind).
+	PutDue(ctx context.Context, rows []Due) error
+	// DropDue removes rows by account, call UUID and kind; those that are not there are no error.
+	DropDue(ctx context.Context, rows []Due) error
+	// Due gives up to limit rows whose time is at or before now, the oldest first.
+	Due(ctx context.Context, now time.Time, limit int) ([]Due, error)
+}
+
+// Reader answers questions. Readers see a Write as soon as it has returned.
+type Reader interface {
+	// Call gives one call, also a merged one (MergedInto is set then). ErrNotFound.
+	Call(ctx context.Context, key Key) (Call, error)
+	// Calls gives one page, by started_at descending, then by call UUID descending; merged calls are left out.
+	Calls(ctx context.Context, filter CallFilter) ([]Call, error)
+	// Dialog gives one leg. ErrNotFound.
+	Dialog(ctx context.Context, key Key) (Leg, error)
+	// Entries gives the journal entries of a call's legs and of the call itself (settle and such), in journal order.
+	Entries(ctx context.Context, call Key) ([]Entry, error)
+	// Changes gives the outbox history of a call in order.
+	Changes(ctx context.Context, call Key) ([]OutboxRow, error)
+	// Empty says whether the journal holds nothing.
+	Empty(ctx context.Context) (bool, error)
+	// NextDue gives the time of the earliest due row; ok is false when there is none.
+	NextDue(ctx context.Context) (at time.Time, ok bool, err error)
+	// Quarantined gives the refused bodies of an account, the newest first, at most limit.
+	Quarantined(ctx context.Context, account string, limit int) ([]Refused, error)
+}
+
+// Outbox is the relay's side: what is to be published, how far it has been, and who does it.
+type Outbox interface {
+	// Lead makes the caller the only relay of the installation until the lease is released or lost.
+	// ErrLeaderElsewhere while another one holds it.
+	Lead(ctx context.Context) (Lease, error)
+	// Wake gives a channel that gets a value soon after any instance has committed outbox rows, or when such a commit
+	// may have been missed. Values may be merged; one means "look again". It ends with ctx.
+	Wake(ctx context.Context) (<-chan struct{}, error)
+	// Position says up to which outbox ID everything has been dealt with, and which rows at or below it are held
+	// back, in ID order.
+	Position(ctx context.Context) (Position, error)
+	// Unsent gives up to limit outbox rows with an ID above after, in ID order.
+	Unsent(ctx context.Context, after int64, limit int) ([]OutboxRow, error)
+	// OutboxRows gives the outbox rows with these IDs that still exist, in ID order.
+	OutboxRows(ctx context.Context, ids []int64) ([]OutboxRow, error)
+	// Advance moves the position and, in the same transaction, holds rows back and lets held rows go.
+	Advance(ctx context.Context, through int64, hold []Held, letGo []int64) error
+}
+
+// Lease is leadership of the relay.
+type Lease interface {
+	// Lost is closed when leadership is lost without Release, for example because the connection that holds it broke.
+	Lost() <-chan struct{}
+	// Release gives leadership up.
+	Release() error
+}
+
+// Key names a call or a dialog of an account. UUIDs are lower case.
+type Key struct{ Account, UUID string }
+
+// Origin says where a journal entry comes from.
+type Origin string
+
+// The origins of journal entries. Everything that changes a call is a journal entry, so that the calls can be worked
+// out again from the journal alone.
+const (
+	OriginPBX        Origin = "pbx"        // a webhook
+	OriginSettle     Origin = "settle"     // settle_delay after the end; CallUUID is set
+	OriginTimeout    Origin = "timeout"    // a synthetic close by the reaper
+	OriginManual     Origin = "manual"     // a synthetic close by hand
+	OriginReconciled Origin = "reconciled" // from the PBX's own records
+)
+
+// Entry is one row of the journal.
+type Entry struct {
+	ID         int64
+	Account    string
+	ReceivedAt time.Time // arrival, UTC, microseconds
+	Origin     Origin
+	EventName  string
+	EventTime  dialog.Time // zero where the webhook has none that can be read (other families)
+	DialogUUID string      // "" for other families and for settle
+	CallUUID   string      // only of settle
+	Ignored    bool        // another family: kept, changes nothing
+	SHA256     [32]byte    // over Body
+	Body       []byte      // as received
+	Duplicate  bool        // set by Append; not stored
+}
+
+// Leg is one dialog with what was merged for it (correlate's evidence, bytes to the store) and the call it belongs to.
+type Leg struct {
+	Account    string
+	DialogUUID string
+	CallUUID   string
+	Evidence   []byte
+}
+
+// Call is one call: its record and what goes with it.
+type Call struct {
+	Account    string
+	CallUUID   string
+	MergedInto string          // the call that this one went into, "" for a call of its own
+	Record     json.RawMessage // as readers see it, with seq, revision and updated_at; empty if merged
+	Ledger     []byte          // flow's count of the events published so far
+	Seq        int64
+	Revision   int
+	HeardAt    time.Time // arrival of its last webhook, UTC
+	UpdatedAt  time.Time // UTC
+	Index      Index
+}
+
+// Index holds what calls are searched by; it repeats what the record says.
+type Index struct {
+	State       string
+	Direction   string
+	Disposition string // "" for null
+	HangupBy    string // "" for null
+	Missed      bool
+	Connected   bool
+	StartedAt   dialog.Time
+	EndedAt     dialog.Time
+	// Keys are the call's parties and project in the form of the Key functions: sorted, without repeats.
+	Keys []string
+}
+
+// ProjectKey, ConsultantKey and NumberKey give the search keys of a project id, a consultant (id or username, lower
+// case) and a number (raw or E.164).
+func ProjectKey(id string) string            { return "project:" + id }
+func ConsultantKey(consultant string) string { return "consultant:" + consultant }
+func NumberKey(number string) string         { return "number:" + number }
+
+// CallFilter chooses calls of one account. Nil and "" mean "any".
+type CallFilter struct {
+	Account     string
+	State       string
+	Open        bool // state is not "ended"
+	Direction   string
+	Disposition string
+	HangupBy    string
+	Missed      *bool
+	Keys        []string    // all of these search keys
+	From        dialog.Time // started_at >= From
+	To          dialog.Time // started_at < To
+	Before      *Cursor     // only calls after this one in the page's order
+	Limit       int
+}
+
+// Cursor is the place of a call in the order of a page.
+type Cursor struct {
+	StartedAt dialog.Time
+	CallUUID  string
+}
+
+// OutboxRow is a change that waits for the relay or has been published.
+type OutboxRow struct {
+	ID        int64
+	JournalID int64     // the entry that made the change
+	CreatedAt time.Time // UTC
+	flow.Change
+}
+
+// Position is how far the relay has come.
+type Position struct {
+	Through int64
+	Held    []Held
+}
+
+// Held is an outbox row at or below the position that was not published: it cannot be (Poison), or it waits behind
+// such a one of the same call.
+type Held struct {
+	OutboxID int64
+	Account  string
+	CallUUID string
+	Poison   bool
+	Reason   string // for people
+	At       time.Time
+}
+
+// DueKind says what is to be done.
+type DueKind string
+
+// The kinds of due rows.
+const (
+	DueSettle DueKind = "settle"
+	DueReap   DueKind = "reap"
+)
+
+// Due is a row that waits for its time.
+type Due struct {
+	Account  string
+	CallUUID string
+	Kind     DueKind
+	At       time.Time // UTC, microseconds
+}
+
+// Refused is a body in quarantine.
+type Refused struct {
+	ID         int64
+	Account    string
+	ReceivedAt time.Time // of the first one, UTC
+	LastAt     time.Time // of the latest one, UTC
+	Count      int
+	Code       string // machine-readable, e.g. "malformed_json"
+	Reason     string // for people
+	SHA256     [32]byte
+	Body       []byte
+	Truncated  bool // Body is only the beginning of what was sent
+}

@@ -1,0 +1,25 @@
+package zz
+
+import (
+	_ "github.com/gofiber/fiber/v2"
+	_ "github.com/gofiber/fiber/v2/middleware/recover"
+	_ "github.com/google/uuid"
+	_ "github.com/jmoiron/sqlx"
+	_ "github.com/lib/pq"
+	_ "github.com/looplab/fsm"
+	_ "github.com/nats-io/nats-server/v2/server"
+	_ "github.com/nats-io/nats.go"
+	_ "github.com/nats-io/nats.go/jetstream"
+	_ "github.com/nyaruka/phonenumbers"
+	_ "github.com/pressly/goose/v3"
+	_ "github.com/schollz/progressbar/v3"
+	_ "github.com/spf13/cobra"
+	_ "github.com/stretchr/testify/assert"
+	_ "github.com/stretchr/testify/require"
+	_ "go.uber.org/goleak"
+	_ "go.yaml.in/yaml/v3"
+	_ "golang.org/x/sync/errgroup"
+	_ "golang.org/x/term"
+	_ "modernc.org/sqlite"
+	_ "pgregory.net/rapid"
+)
