@@ -149,3 +149,13 @@ func (id ID) Text() string {
 	}
 	return string(id)
 }
+
+// Leg gives the leg with this uuid, nil if the call has none.
+func (c *Call) Leg(dialogUUID string) *LegRecord {
+	for i := range c.Legs {
+		if c.Legs[i].DialogUUID == dialogUUID {
+			return &c.Legs[i]
+		}
+	}
+	return nil
+}

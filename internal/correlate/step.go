@@ -41,4 +41,6 @@ type Step struct {
 	Late       bool        // the state was already behind when it became known
 	From       string      // of CallMerged: the call that went into CallUUID
 	Transfer   *Transfer   // of CallTransferred
+	Number     Word        // of DialWait: the number that is dialled, as the PBX wrote it
+	NumberE164 Word        // of DialWait: the same in E.164, if it is valid
 }

@@ -27,6 +27,8 @@ type Event struct {
 	DialogUUID string              `json:"dialog_uuid,omitempty"`
 	From       string              `json:"from,omitempty"`     // call_merged: the call that went into this one
 	Transfer   *correlate.Transfer `json:"transfer,omitempty"` // call_transferred
+	Number     correlate.Word      `json:"number,omitempty"`   // dial_wait: what is dialled
+	NumberE164 correlate.Word      `json:"number_e164,omitempty"`
 }
 
 // Message is one NATS message, ready to be published.

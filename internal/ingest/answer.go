@@ -30,7 +30,9 @@ type RefusedError struct {
 	Reason string // for people: what is wrong and where
 }
 
-func (e *RefusedError) Error() string { return fmt.Sprintf("refuse webhook: %s (%s)", e.Reason, e.Code) }
+func (e *RefusedError) Error() string {
+	return fmt.Sprintf("refuse webhook: %s (%s)", e.Reason, e.Code)
+}
 
 // ErrStopping says that the service is stopping and takes nothing any more; the sender should try again.
 var ErrStopping = errors.New("service is stopping")

@@ -1,0 +1,163 @@
+// Package app puts the parts together and takes them apart again: New opens and binds, Start serves, Stop takes down
+// what is up, last in first out. The command line and the end-to-end tests use it in the same way. It decides nothing.
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"time"
+
+	"webhookd/internal/config"
+	"webhookd/internal/due"
+	"webhookd/internal/flow"
+	"webhookd/internal/httpapi"
+	"webhookd/internal/ingest"
+	"webhookd/internal/natsbus"
+	"webhookd/internal/relay"
+	"webhookd/internal/store"
+)
+
+// Options are what is not configuration.
+type Options struct {
+	Logger *slog.Logger     // nil: no log
+	Now    func() time.Time // the clock; nil: time.Now
+	// Version is what the API says of the program.
+	Version string
+}
+
+// App is one webhookd.
+type App struct {
+	cfg    config.Config
+	log    *slog.Logger
+	stack  stack
+	failed chan error
+
+	listener net.Listener
+	store    store.Store
+	bus      *natsbus.Bus
+	ingest   *ingest.Ingest
+	due      *due.Runner
+	relay    *relay.Relay
+	http     *httpapi.Server
+}
+
+// New opens and binds everything: the HTTP address first, so that one that is taken is told at once, then the database
+// (bringing its schema up to date) and NATS. Nothing is served yet. After an error nothing is left open. NATS servers
+// that are away are no error: webhooks can be taken without them.
+func New(ctx context.Context, cfg config.Config, options Options) (_ *App, err error) {
+	a := &App{cfg: cfg, log: options.Logger, failed: make(chan error, 1)}
+	if a.log == nil {
+		a.log = slog.New(slog.DiscardHandler)
+	}
+	if options.Now == nil {
+		options.Now = time.Now
+	}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, a.stack.unwind(context.WithoutCancel(ctx)))
+		}
+	}()
+	if a.listener, err = listen(ctx, cfg.Listen); err != nil {
+		return nil, err
+	}
+	a.stack.push("http listener", func(context.Context) error { return closeListener(a.listener) })
+	if a.store, err = openStore(ctx, cfg, options.Now); err != nil {
+		return nil, err
+	}
+	a.stack.push("database", func(context.Context) error { return a.store.Close() })
+	if a.bus, err = openBus(ctx, cfg, a.log); err != nil {
+		return nil, err
+	}
+	a.stack.push("nats", func(context.Context) error { return a.bus.Close() })
+	if err = a.build(options); err != nil {
+		return nil, err
+	}
+	return a, nil
+}
+
+// build makes the parts that work on what was opened.
+func (a *App) build(options Options) error {
+	rules, err := rules(a.cfg)
+	if err != nil {
+		return err
+	}
+	engine := &ingest.Engine{
+		Rules: rules, SettleDelay: a.cfg.SettleDelay, RingLimit: a.cfg.RingLimit, CallLimit: a.cfg.CallLimit,
+	}
+	a.due = due.New(due.Config{Store: a.store, Engine: engine, Logger: a.log, Now: options.Now})
+	a.ingest = ingest.New(ingest.Config{
+		Store: a.store, Engine: engine, Logger: a.log, Now: options.Now, Committed: a.due.Wake,
+	})
+	a.relay = relay.New(relay.Config{
+		Store: a.store, Bus: a.bus, Logger: a.log, Now: options.Now,
+		Options: flow.Options{RingLimit: a.cfg.RingLimit, CallLimit: a.cfg.CallLimit},
+	})
+	a.http = httpapi.New(httpapi.Config{
+		Intake: a.ingest, Reader: a.store, Quarantine: a.store, Ready: a.ready,
+		WebhookHeader: a.cfg.WebhookHeader, WebhookSecrets: secrets(a.cfg), BodyLimit: a.cfg.BodyLimit,
+		DefaultRegion: a.cfg.DefaultRegion, Version: options.Version, Logger: a.log, Now: options.Now,
+	})
+	return nil
+}
+
+// Start begins to serve, and returns. What fails later is told by Failed.
+func (a *App) Start(context.Context) error {
+	a.run("relay", a.relay.Run, nil)
+	a.run("due rows", a.due.Run, nil)
+	a.run("ingest", a.ingest.Run, func(context.Context) error { a.ingest.Stop(); return nil })
+	a.run("http", func(context.Context) error { return a.http.Serve(a.listener) }, a.http.Shutdown)
+	return nil
+}
+
+// run lets a part work in a goroutine of its own. The clean-up asks it to end (nil: by ending its context) and waits; a
+// part that takes too long has its context ended.
+func (a *App) run(name string, work, end func(context.Context) error) {
+	ctx, cancel := context.WithCancel(context.Background())
+	if end == nil {
+		end = func(context.Context) error { cancel(); return nil }
+	}
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		if err := work(ctx); err != nil {
+			select {
+			case a.failed <- fmt.Errorf("%s: %w", name, err):
+			default: // somebody else failed first
+			}
+		}
+	}()
+	a.stack.push(name, func(stop context.Context) error {
+		defer cancel()
+		err := end(stop)
+		select {
+		case <-ended:
+			return err
+		case <-stop.Done():
+			return errors.Join(err, context.Cause(stop))
+		}
+	})
+}
+
+// Stop takes nothing more, answers what has begun, finishes what was taken, and closes everything. It is bounded by
+// ctx; what had to be cut off is in the error. It may be called after a Start that failed, and again.
+func (a *App) Stop(ctx context.Context) error { return a.stack.unwind(ctx) }
+
+// Failed gets an error when a part has ended that should not have; the service is to be stopped then.
+func (a *App) Failed() <-chan error { return a.failed }
+
+// Addr is the host and port of the HTTP API.
+func (a *App) Addr() string { return a.listener.Addr().String() }
+
+// NATSURL is where NATS clients find the events, without credentials.
+func (a *App) NATSURL() string {
+	if a.cfg.NATSURL.Empty() {
+		return a.bus.URL()
+	}
+	return a.cfg.NATSURL.String()
+}
+
+// Empty says whether no webhook was ever received.
+func (a *App) Empty(ctx context.Context) (bool, error) { return a.store.Empty(ctx) }

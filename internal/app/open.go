@@ -1,0 +1,94 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"path/filepath"
+	"time"
+
+	"webhookd/internal/config"
+	"webhookd/internal/correlate"
+	"webhookd/internal/natsbus"
+	"webhookd/internal/store"
+	"webhookd/internal/store/postgres"
+	"webhookd/internal/store/sqlite"
+)
+
+// Where the embedded parts live under the data directory. Operators back these up: the names are a contract.
+const (
+	sqliteFile = "webhookd.db"
+	natsDir    = "nats"
+)
+
+func listen(ctx context.Context, address string) (net.Listener, error) {
+	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
+	if err != nil {
+		return nil, fmt.Errorf("listen for http: %w", err)
+	}
+	return listener, nil
+}
+
+// closeListener closes a listener that the server may have closed already.
+func closeListener(listener net.Listener) error {
+	if err := listener.Close(); err != nil && !errors.Is(err, net.ErrClosed) {
+		return fmt.Errorf("close listener: %w", err)
+	}
+	return nil
+}
+
+// DatabasePath is the file of the embedded database.
+func DatabasePath(cfg config.Config) string { return filepath.Join(cfg.DataDir, sqliteFile) }
+
+func openStore(ctx context.Context, cfg config.Config, now func() time.Time) (store.Store, error) {
+	if cfg.DatabaseURL.Empty() {
+		opened, err := sqlite.Open(ctx, sqlite.Config{Path: DatabasePath(cfg), Now: now})
+		if err != nil {
+			return nil, fmt.Errorf("open embedded database: %w", err)
+		}
+		return opened, nil
+	}
+	url := cfg.DatabaseURL.Reveal()
+	if err := postgres.Migrate(ctx, url); err != nil {
+		return nil, fmt.Errorf("bring database up to date: %w", err)
+	}
+	opened, err := postgres.Open(ctx, postgres.Config{URL: url, Now: now})
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return opened, nil
+}
+
+func openBus(ctx context.Context, cfg config.Config, log *slog.Logger) (*natsbus.Bus, error) {
+	bus, err := natsbus.Open(ctx, natsbus.Config{
+		URL: cfg.NATSURL.Reveal(), StoreDir: filepath.Join(cfg.DataDir, natsDir), Listen: cfg.NATSListen,
+		Replicas: cfg.NATSReplicas, Logger: log,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("open nats: %w", err)
+	}
+	return bus, nil
+}
+
+// rules is what is configured about the meaning of calls.
+func rules(cfg config.Config) (correlate.Rules, error) {
+	rows := correlate.Causes{}
+	for cause, row := range cfg.CloseCauses {
+		parsed, err := correlate.ParseCause(row.Class, row.Vote)
+		if err != nil {
+			return correlate.Rules{}, fmt.Errorf("read close cause %s: %w", cause, err)
+		}
+		rows[cause] = parsed
+	}
+	return correlate.Rules{Causes: correlate.DefaultCauses().With(rows), DefaultRegion: cfg.DefaultRegion}, nil
+}
+
+func secrets(cfg config.Config) []string {
+	revealed := make([]string, 0, len(cfg.WebhookSecrets))
+	for _, secret := range cfg.WebhookSecrets {
+		revealed = append(revealed, secret.Reveal())
+	}
+	return revealed
+}

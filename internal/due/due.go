@@ -1,0 +1,190 @@
+// Package due does what waits for its time: it settles calls and closes those of which nothing is heard any more
+// (design §6). What is to be done are rows in the database, so it survives a restart and is safe with any number of
+// instances: a row is dropped in the transaction that does its work.
+package due
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"sync/atomic"
+	"time"
+
+	"webhookd/internal/ingest"
+	"webhookd/internal/store"
+)
+
+const (
+	// lookAgain bounds how late a row is done that another instance put down and did not live to do.
+	lookAgain = 5 * time.Second
+	// maxRows is how many rows one transaction does.
+	maxRows = 256
+	// retryAfter is how long a row waits that could not be done.
+	retryAfter = time.Minute
+)
+
+// Config is what a Runner needs.
+type Config struct {
+	Store interface {
+		store.Writer
+		NextDue(ctx context.Context) (at time.Time, ok bool, err error)
+	}
+	Engine *ingest.Engine
+	Logger *slog.Logger
+	Now    func() time.Time
+}
+
+// Runner does the due rows of an installation, beside any number of others.
+type Runner struct {
+	cfg    Config
+	wake   chan struct{}
+	next   atomic.Int64 // unix nanoseconds of the earliest row, 0 if there is none
+	done   atomic.Int64
+	failed atomic.Int64
+}
+
+// New makes a Runner; Run makes it work.
+func New(cfg Config) *Runner {
+	return &Runner{cfg: cfg, wake: make(chan struct{}, 1)}
+}
+
+// Wake makes the Runner look at the rows again, because some were put down.
+func (r *Runner) Wake() {
+	select {
+	case r.wake <- struct{}{}:
+	default:
+	}
+}
+
+// Stats says what the Runner did since the start.
+type Stats struct {
+	Done    int64         // rows done
+	Failed  int64         // rows that could not be done and wait for another try
+	Overdue time.Duration // how long the oldest row has been due, as far as is known; 0 if none is
+}
+
+// Stats gives the counts.
+func (r *Runner) Stats() Stats {
+	s := Stats{Done: r.done.Load(), Failed: r.failed.Load()}
+	if next := r.next.Load(); next != 0 {
+		s.Overdue = max(0, r.cfg.Now().Sub(time.Unix(0, next)))
+	}
+	return s
+}
+
+// Run works until ctx ends.
+func (r *Runner) Run(ctx context.Context) error {
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-r.wake:
+		case <-timer.C:
+		}
+		wait, err := r.round(ctx)
+		if err != nil && ctx.Err() == nil {
+			r.cfg.Logger.Warn("due rows could not be done; they are tried again", "error", err)
+		}
+		timer.Reset(wait)
+	}
+}
+
+// round does what is due and says how long to wait.
+func (r *Runner) round(ctx context.Context) (time.Duration, error) {
+	for {
+		at, ok, err := r.cfg.Store.NextDue(ctx)
+		if err != nil {
+			return time.Second, fmt.Errorf("look for due rows: %w", err)
+		}
+		if !ok {
+			r.next.Store(0)
+			return lookAgain, nil
+		}
+		r.next.Store(at.UnixNano())
+		if wait := at.Sub(r.cfg.Now()); wait > 0 {
+			return min(wait, lookAgain), nil
+		}
+		if err := r.do(ctx, maxRows); err != nil {
+			return time.Second, err
+		}
+	}
+}
+
+// do does up to limit due rows in one transaction. If they cannot be done together they are done one by one, and one
+// that cannot be done alone is put off, so that it blocks nothing.
+func (r *Runner) do(ctx context.Context, limit int) error {
+	var rows []store.Due
+	err := r.write(ctx, limit, &rows, r.work)
+	if err == nil {
+		r.done.Add(int64(len(rows)))
+		return nil
+	}
+	if errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
+		return err
+	}
+	if limit > 1 {
+		for range rows {
+			if err := r.do(ctx, 1); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+	r.failed.Add(1)
+	r.cfg.Logger.Error("a due row cannot be done; it is put off", "error", err)
+	return r.write(ctx, 1, &rows, r.putOff)
+}
+
+type work func(ctx context.Context, tx store.Tx, now time.Time, rows []store.Due) error
+
+func (r *Runner) write(ctx context.Context, limit int, rows *[]store.Due, work work) error {
+	err := r.cfg.Store.Write(ctx, func(tx store.Tx) (err error) {
+		defer func() {
+			if value := recover(); value != nil {
+				err = fmt.Errorf("do due rows: panic: %v", value)
+			}
+		}()
+		now := r.cfg.Now().UTC()
+		*rows, err = tx.Due(ctx, now, limit)
+		if err != nil || len(*rows) == 0 {
+			return err
+		}
+		if err := tx.DropDue(ctx, *rows); err != nil {
+			return err
+		}
+		return work(ctx, tx, now, *rows)
+	})
+	if err != nil {
+		return fmt.Errorf("do due rows: %w", err)
+	}
+	return nil
+}
+
+func (r *Runner) work(ctx context.Context, tx store.Tx, now time.Time, rows []store.Due) error {
+	var settle, reap []store.Key
+	for _, row := range rows {
+		key := store.Key{Account: row.Account, UUID: row.CallUUID}
+		switch row.Kind {
+		case store.DueSettle:
+			settle = append(settle, key)
+		case store.DueReap:
+			reap = append(reap, key)
+		default:
+			r.cfg.Logger.Error("dropped a due row of an unknown kind", "kind", row.Kind)
+		}
+	}
+	if err := r.cfg.Engine.Reap(ctx, tx, now, reap); err != nil {
+		return err
+	}
+	return r.cfg.Engine.Settle(ctx, tx, now, settle)
+}
+
+func (r *Runner) putOff(ctx context.Context, tx store.Tx, now time.Time, rows []store.Due) error {
+	for i := range rows {
+		rows[i].At = now.Add(retryAfter)
+	}
+	return tx.PutDue(ctx, rows)
+}

@@ -1,0 +1,110 @@
+package flow
+
+import (
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"time"
+
+	"webhookd/internal/correlate"
+)
+
+// Options are the figures that dial_wait tells a flow engine.
+type Options struct {
+	RingLimit time.Duration // design §6: how long a call may ring without a word
+	CallLimit time.Duration // design §6: how long a connected call may go on without a word
+}
+
+// Header names (binary content mode of CloudEvents' NATS binding, and JetStream's de-duplication).
+const (
+	headerMsgID       = "Nats-Msg-Id"
+	headerSpecVersion = "ce-specversion"
+	headerID          = "ce-id"
+	headerSource      = "ce-source"
+	headerType        = "ce-type"
+	headerSubject     = "ce-subject"
+	headerTime        = "ce-time"
+	headerContentType = "content-type"
+)
+
+// Messages makes the NATS messages of a change, one for each event, in order. It returns an error only for a change
+// whose record is not one (it can then never be sent).
+func Messages(change Change, options Options) ([]Message, error) {
+	var call correlate.Call
+	if len(change.Record) > 0 {
+		if err := json.Unmarshal(change.Record, &call); err != nil {
+			return nil, fmt.Errorf("read record of call %s: %w", change.CallUUID, err)
+		}
+	}
+	messages := make([]Message, 0, len(change.Events))
+	for i := range change.Events {
+		event := &change.Events[i]
+		messages = append(messages, Message{
+			Subject: Subject(change.Account, event.Type),
+			ID:      event.UUID,
+			Header:  header(change, event),
+			Body:    body(change, &call, event, options),
+		})
+	}
+	return messages, nil
+}
+
+func header(change Change, event *Event) map[string]string {
+	return map[string]string{
+		headerMsgID:       event.UUID,
+		headerSpecVersion: "1.0",
+		headerID:          event.UUID,
+		headerSource:      "/webhookd/" + Token(change.Account),
+		headerType:        "webhookd." + event.Type,
+		headerSubject:     change.CallUUID,
+		headerTime:        event.CreatedOn.String(),
+		headerContentType: "application/json",
+	}
+}
+
+// body is one JSON object that goflow and Vumi both read: goflow's keys, Vumi's keys, and our own under event_data.
+func body(change Change, call *correlate.Call, event *Event, options Options) []byte {
+	buf := make([]byte, 0, len(change.Record)+1536)
+	buf = append(buf, `{"uuid":`...)
+	buf = correlate.AppendText(buf, event.UUID)
+	buf = append(buf, `,"type":`...)
+	buf = correlate.AppendText(buf, event.Type)
+	buf = append(buf, `,"created_on":`...)
+	buf = event.CreatedOn.AppendJSON(buf)
+	buf = appendGoflow(buf, call, event, options)
+	buf = append(buf, `,"account_key":`...)
+	buf = correlate.AppendText(buf, change.Account)
+	buf = append(buf, `,"conversation_type":"pbx_project","conversation_key":`...)
+	buf = correlate.AppendText(buf, call.Project.ID.Text())
+	buf = append(buf, `,"event_type":`...)
+	buf = correlate.AppendText(buf, event.Type)
+	buf = append(buf, `,"event_data":`...)
+	buf = appendData(buf, change, call, event)
+	return append(buf, '}')
+}
+
+func appendData(buf []byte, change Change, call *correlate.Call, event *Event) []byte {
+	buf = append(buf, `{"seq":`...)
+	buf = strconv.AppendInt(buf, event.Seq, 10)
+	buf = append(buf, `,"late":`...)
+	buf = strconv.AppendBool(buf, event.Late)
+	if event.From != "" {
+		buf = append(buf, `,"from":`...)
+		buf = correlate.AppendText(buf, event.From)
+		buf = append(buf, `,"into":`...)
+		buf = correlate.AppendText(buf, change.CallUUID)
+	}
+	if event.Transfer != nil {
+		buf = append(buf, `,"transfer":`...)
+		buf = event.Transfer.AppendJSON(buf)
+	}
+	if len(change.Record) > 0 {
+		buf = append(buf, `,"call":`...)
+		buf = append(buf, change.Record...)
+	}
+	if leg := call.Leg(event.DialogUUID); leg != nil {
+		buf = append(buf, `,"dialog":`...)
+		buf = leg.AppendJSON(buf)
+	}
+	return append(buf, '}')
+}

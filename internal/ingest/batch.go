@@ -1,0 +1,307 @@
+package ingest
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"webhookd/internal/correlate"
+	"webhookd/internal/dialog"
+	"webhookd/internal/flow"
+	"webhookd/internal/store"
+)
+
+// batch is what one transaction reads and changes.
+type batch struct {
+	engine   *Engine
+	tx       store.Tx
+	now      time.Time
+	accounts map[string]*accountBatch
+	wanted   []store.Key
+	outbox   []*store.OutboxRow
+	due      map[dueKey]*store.Due // nil: drop
+}
+
+type dueKey struct {
+	account, call string
+	kind          store.DueKind
+}
+
+// accountBatch is one account's part.
+type accountBatch struct {
+	set   *correlate.Set
+	calls map[string]*callState
+	legs  map[string]bool // uuids of the legs to be written
+}
+
+// callState is a call while a batch works on it.
+type callState struct {
+	row    store.Call
+	ledger flow.Ledger
+	dirty  bool
+}
+
+func newBatch(e *Engine, tx store.Tx, now time.Time) *batch {
+	return &batch{
+		engine: e, tx: tx, now: now, accounts: map[string]*accountBatch{}, due: map[dueKey]*store.Due{},
+	}
+}
+
+func (b *batch) account(name string) *accountBatch {
+	a := b.accounts[name]
+	if a == nil {
+		a = &accountBatch{
+			set:   correlate.NewSet(b.engine.Rules, name),
+			calls: map[string]*callState{}, legs: map[string]bool{},
+		}
+		b.accounts[name] = a
+	}
+	return a
+}
+
+// want notes what a piece will surely need, so that the batch is loaded at once.
+func (b *batch) want(p *Piece) {
+	ids := []string{
+		p.Evidence.UUID,
+		p.Evidence.Told(dialog.CallerDialogUUID),
+		correlate.CampaignCall(p.Entry.Account, p.Evidence),
+	}
+	for _, id := range ids {
+		if id != "" {
+			b.wanted = append(b.wanted, store.Key{Account: p.Entry.Account, UUID: id})
+		}
+	}
+}
+
+// load reads the wanted calls with all their legs.
+func (b *batch) load(ctx context.Context) error {
+	slices.SortFunc(b.wanted, compareKeys)
+	keys := slices.Compact(b.wanted)
+	b.wanted = nil
+	rows, err := b.tx.Legs(ctx, keys)
+	if err != nil {
+		return fmt.Errorf("read legs: %w", err)
+	}
+	legs := map[string][]*correlate.Leg{}
+	calls := slices.Clone(keys) // the uuid of a dialog may be that of a call, too
+	for _, row := range rows {
+		leg, err := correlate.DecodeLeg(row.Evidence)
+		if err != nil {
+			return fmt.Errorf("read leg %s of account %s: %w", row.DialogUUID, row.Account, err)
+		}
+		legs[row.Account] = append(legs[row.Account], leg)
+		calls = append(calls, store.Key{Account: row.Account, UUID: row.CallUUID})
+	}
+	ids := map[string][]string{}
+	for _, key := range keys {
+		ids[key.Account] = append(ids[key.Account], key.UUID)
+	}
+	for account := range ids {
+		b.account(account).set.Load(ids[account], legs[account])
+	}
+	return b.loadCalls(ctx, calls)
+}
+
+func (b *batch) loadCalls(ctx context.Context, keys []store.Key) error {
+	slices.SortFunc(keys, compareKeys)
+	keys = slices.DeleteFunc(slices.Compact(keys), func(key store.Key) bool {
+		return b.account(key.Account).calls[key.UUID] != nil
+	})
+	rows, err := b.tx.Calls(ctx, keys)
+	if err != nil {
+		return fmt.Errorf("read calls: %w", err)
+	}
+	for _, row := range rows {
+		ledger, err := flow.ParseLedger(row.Ledger)
+		if err != nil {
+			return fmt.Errorf("read call %s of account %s: %w", row.CallUUID, row.Account, err)
+		}
+		b.account(row.Account).calls[row.CallUUID] = &callState{row: row, ledger: ledger}
+	}
+	return nil
+}
+
+func compareKeys(a, b store.Key) int {
+	return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.UUID, b.UUID))
+}
+
+// apply merges one piece and works out what follows.
+func (b *batch) apply(ctx context.Context, p *Piece) error {
+	a := b.account(p.Entry.Account)
+	for {
+		missing := a.set.Missing(p.Evidence)
+		if len(missing) == 0 {
+			break
+		}
+		for _, id := range missing {
+			b.wanted = append(b.wanted, store.Key{Account: p.Entry.Account, UUID: id})
+		}
+		if err := b.load(ctx); err != nil {
+			return err
+		}
+	}
+	applied := a.set.Apply(p.Evidence)
+	for _, leg := range applied.Legs {
+		a.legs[leg] = true
+	}
+	for i := range applied.Effects {
+		b.effect(a, p.Entry, &applied.Effects[i])
+	}
+	return nil
+}
+
+// call gives a call's state, a new one if it is not known.
+func (a *accountBatch) call(account, id string) *callState {
+	state := a.calls[id]
+	if state == nil {
+		state = &callState{row: store.Call{Account: account, CallUUID: id}}
+		a.calls[id] = state
+	}
+	return state
+}
+
+// effect carries over what one entry did to one call.
+func (b *batch) effect(a *accountBatch, entry *store.Entry, effect *correlate.Effect) {
+	state := a.call(entry.Account, effect.CallUUID)
+	state.dirty = true
+	b.schedule(entry, effect)
+	if effect.After == nil {
+		state.row.MergedInto = effect.Into
+		state.row.Record = nil
+		state.row.Index = store.Index{}
+		state.row.UpdatedAt = entry.ReceivedAt
+		return
+	}
+	state.row.MergedInto = ""
+	if entry.Origin == store.OriginPBX {
+		state.row.HeardAt = entry.ReceivedAt
+	}
+	changed := effect.Before == nil || !sameRecord(effect.Before, effect.After)
+	steps := effect.Steps
+	if changed && state.row.Revision > 0 && effect.Before != nil && effect.Before.State == correlate.StateEnded &&
+		effect.After.State == correlate.StateEnded {
+		// Evidence that came after the call was settled: say so with a new revision (design §6).
+		state.row.Revision++
+		steps = append(steps, settled(effect.After))
+	}
+	if changed || len(steps) > 0 {
+		b.publish(state, entry, effect.After, steps)
+	}
+}
+
+func settled(call *correlate.Call) correlate.Step {
+	return correlate.Step{Kind: correlate.CallSettled, CallUUID: call.CallUUID, At: call.EndedAt}
+}
+
+// publish numbers the steps and puts them into the outbox with the record.
+func (b *batch) publish(state *callState, entry *store.Entry, call *correlate.Call, steps []correlate.Step) {
+	events := state.ledger.Enter(entry.Account, steps)
+	state.row.Seq = state.ledger.Seq
+	state.row.UpdatedAt = entry.ReceivedAt
+	state.row.Record = flow.EncodeRecord(call, state.row.Seq, state.row.Revision, state.row.UpdatedAt)
+	state.row.Index = index(call)
+	b.outbox = append(b.outbox, &store.OutboxRow{
+		JournalID: entry.ID,
+		CreatedAt: b.now,
+		Change: flow.Change{
+			Account: entry.Account, CallUUID: call.CallUUID, Record: state.row.Record, Events: events,
+		},
+	})
+}
+
+func sameRecord(a, b *correlate.Call) bool {
+	return bytes.Equal(a.AppendJSON(nil), b.AppendJSON(nil))
+}
+
+// schedule keeps the due rows of a call in step with it.
+func (b *batch) schedule(entry *store.Entry, effect *correlate.Effect) {
+	set := func(kind store.DueKind, at *time.Time) {
+		key := dueKey{entry.Account, effect.CallUUID, kind}
+		if at == nil {
+			b.due[key] = nil
+			return
+		}
+		b.due[key] = &store.Due{Account: key.account, CallUUID: key.call, Kind: kind, At: *at}
+	}
+	wasOpen := effect.Before != nil && effect.Before.State != correlate.StateEnded
+	wasEnded := effect.Before != nil && !wasOpen
+	isOpen := effect.After != nil && effect.After.State != correlate.StateEnded
+	isEnded := effect.After != nil && !isOpen
+	if isEnded && !wasEnded {
+		at := b.now.Add(b.engine.SettleDelay)
+		set(store.DueSettle, &at)
+	} else if !isEnded && wasEnded {
+		set(store.DueSettle, nil)
+	}
+	if isOpen && !wasOpen {
+		at := b.engine.reapAt(effect.After, entry.ReceivedAt)
+		set(store.DueReap, &at)
+	} else if !isOpen && wasOpen {
+		set(store.DueReap, nil)
+	}
+}
+
+// write puts everything that changed into the store, each kind in one go.
+func (b *batch) write(ctx context.Context) error {
+	var legs []store.Leg
+	var calls []store.Call
+	for _, account := range slices.Sorted(maps.Keys(b.accounts)) {
+		a := b.accounts[account]
+		for _, id := range slices.Sorted(maps.Keys(a.legs)) {
+			leg, link := a.set.Leg(id)
+			legs = append(legs, store.Leg{
+				Account: account, DialogUUID: id, CallUUID: link.Call, Evidence: leg.Encode(),
+			})
+		}
+		for _, id := range slices.Sorted(maps.Keys(a.calls)) {
+			state := a.calls[id]
+			if !state.dirty {
+				continue
+			}
+			ledger, err := state.ledger.Encode()
+			if err != nil {
+				return fmt.Errorf("write call %s: %w", id, err)
+			}
+			state.row.Ledger = ledger
+			calls = append(calls, state.row)
+		}
+	}
+	if err := b.tx.PutLegs(ctx, legs); err != nil {
+		return fmt.Errorf("write legs: %w", err)
+	}
+	if err := b.tx.PutCalls(ctx, calls); err != nil {
+		return fmt.Errorf("write calls: %w", err)
+	}
+	if len(b.outbox) > 0 {
+		if err := b.tx.AppendOutbox(ctx, b.outbox); err != nil {
+			return fmt.Errorf("append to outbox: %w", err)
+		}
+	}
+	return b.writeDue(ctx)
+}
+
+func (b *batch) writeDue(ctx context.Context) error {
+	var put, drop []store.Due
+	for key, row := range b.due {
+		if row != nil {
+			put = append(put, *row)
+		} else {
+			drop = append(drop, store.Due{Account: key.account, CallUUID: key.call, Kind: key.kind})
+		}
+	}
+	if len(put) > 0 {
+		if err := b.tx.PutDue(ctx, put); err != nil {
+			return fmt.Errorf("write due rows: %w", err)
+		}
+	}
+	if len(drop) > 0 {
+		if err := b.tx.DropDue(ctx, drop); err != nil {
+			return fmt.Errorf("drop due rows: %w", err)
+		}
+	}
+	return nil
+}

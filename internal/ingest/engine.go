@@ -1,0 +1,115 @@
+package ingest
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"webhookd/internal/correlate"
+	"webhookd/internal/dialog"
+	"webhookd/internal/store"
+)
+
+// Engine applies journal entries to calls inside a transaction of the store. It keeps no state between calls and may
+// be used by several goroutines.
+type Engine struct {
+	// Rules is what the installation configured about the meaning of calls.
+	Rules correlate.Rules
+	// SettleDelay is how long after its end a call is settled (design §6).
+	SettleDelay time.Duration
+	// RingLimit and CallLimit are how long a call that is not, or is, connected may go without a webhook before its
+	// open legs are closed for it (design §6).
+	RingLimit, CallLimit time.Duration
+}
+
+// Piece is one journal entry and what it tells of a dialog.
+type Piece struct {
+	Entry    *store.Entry
+	Evidence *correlate.Leg // nil for what changes no call
+	CallUUID string         // set by Apply: the call that the dialog belongs to after the whole batch
+}
+
+// NewPiece makes a piece of a webhook of the PBX. The body is kept, not copied.
+func NewPiece(account string, receivedAt time.Time, w *dialog.Webhook, body []byte) *Piece {
+	p := &Piece{Entry: &store.Entry{
+		Account: account, ReceivedAt: receivedAt, Origin: store.OriginPBX, EventName: w.EventName,
+		EventTime: w.EventTime, DialogUUID: w.DialogUUID, Ignored: w.Kind == dialog.Other, SHA256: w.SHA256, Body: body,
+	}}
+	if w.Kind != dialog.Other {
+		p.Evidence = correlate.NewLeg(w)
+	}
+	return p
+}
+
+// Apply writes the pieces to the journal and everything that follows from them to legs, calls, outbox and due rows, in
+// their order. Duplicates change nothing. It returns the store's errors, and correlate.ErrEvidence when what is stored
+// of a leg cannot be read.
+func (e *Engine) Apply(ctx context.Context, tx store.Tx, now time.Time, pieces []*Piece) error {
+	entries := make([]*store.Entry, len(pieces))
+	for i, p := range pieces {
+		entries[i] = p.Entry
+	}
+	if err := tx.Append(ctx, entries); err != nil {
+		return fmt.Errorf("append to journal: %w", err)
+	}
+	b := newBatch(e, tx, now)
+	var live []*Piece
+	for _, p := range pieces {
+		if !p.Entry.Duplicate && p.Evidence != nil {
+			live = append(live, p)
+			b.want(p)
+		}
+	}
+	if len(live) == 0 {
+		return nil
+	}
+	if err := b.load(ctx); err != nil {
+		return err
+	}
+	for _, p := range live {
+		if err := b.apply(ctx, p); err != nil {
+			return err
+		}
+	}
+	for _, p := range live {
+		_, link := b.account(p.Entry.Account).set.Leg(p.Evidence.UUID)
+		p.CallUUID = link.Call
+	}
+	return b.write(ctx)
+}
+
+// reapAt is when a call is to be looked at for silence.
+func (e *Engine) reapAt(call *correlate.Call, heardAt time.Time) time.Time {
+	if call.Connected {
+		return heardAt.Add(e.CallLimit)
+	}
+	return heardAt.Add(e.RingLimit)
+}
+
+// index gives what a call is searched by.
+func index(call *correlate.Call) store.Index {
+	keys := []string{}
+	add := func(key, text string) {
+		if text != "" {
+			keys = append(keys, key)
+		}
+	}
+	project := call.Project.ID.Text()
+	add(store.ProjectKey(project), project)
+	for _, c := range call.Consultants {
+		for _, text := range []string{strings.ToLower(c.ID.Text()), strings.ToLower(string(c.Username))} {
+			add(store.ConsultantKey(text), text)
+		}
+	}
+	for _, number := range []correlate.Word{call.External.Number, call.External.NumberE164} {
+		add(store.NumberKey(string(number)), string(number))
+	}
+	slices.Sort(keys)
+	return store.Index{
+		State: call.State, Direction: call.Direction, Disposition: string(call.Disposition),
+		HangupBy: string(call.HangupBy), Missed: call.Missed, Connected: call.Connected,
+		StartedAt: call.StartedAt, EndedAt: call.EndedAt, Keys: slices.Compact(keys),
+	}
+}

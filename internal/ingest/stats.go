@@ -1,0 +1,46 @@
+package ingest
+
+import (
+	"sync/atomic"
+
+	"webhookd/internal/correlate"
+	"webhookd/internal/dialog"
+	"webhookd/internal/fsm"
+)
+
+// Stats counts what went through since the start.
+type Stats struct {
+	Committed      int64 // webhooks committed, duplicates included
+	Batches        int64 // transactions
+	Refused        int64 // bodies put into quarantine
+	UnusableFields int64 // fields that held a value of the wrong type or form, and were taken for absent
+	UnknownStates  int64 // webhooks with a state that nobody knows
+	UnknownCauses  int64 // dialog_close webhooks with a cause that is not in the table
+}
+
+type counters struct {
+	committed, batches, refused, unusable, unknownStates, unknownCauses atomic.Int64
+}
+
+// read counts what is odd about a webhook that was read.
+func (c *counters) read(w *dialog.Webhook, rules correlate.Rules) {
+	c.unusable.Add(int64(len(w.Unusable)))
+	if _, known := fsm.Parse(w.State); !known {
+		c.unknownStates.Add(1)
+	}
+	if w.CloseCause != "" && !rules.Causes.Known(w.CloseCause) {
+		c.unknownCauses.Add(1)
+	}
+}
+
+// Stats gives the counts.
+func (i *Ingest) Stats() Stats {
+	return Stats{
+		Committed:      i.count.committed.Load(),
+		Batches:        i.count.batches.Load(),
+		Refused:        i.count.refused.Load(),
+		UnusableFields: i.count.unusable.Load(),
+		UnknownStates:  i.count.unknownStates.Load(),
+		UnknownCauses:  i.count.unknownCauses.Load(),
+	}
+}
