@@ -98,6 +98,7 @@ func (a *App) build(options Options) error {
 	a.http = httpapi.New(httpapi.Config{
 		Intake: a.ingest, Reader: a.store, Quarantine: a.store, Ready: a.ready,
 		WebhookHeader: a.cfg.WebhookHeader, WebhookSecrets: secrets(a.cfg), BodyLimit: a.cfg.BodyLimit,
+		GuardReads:    !loopback(a.listener.Addr()),
 		DefaultRegion: a.cfg.DefaultRegion, Version: options.Version, Logger: a.log, Now: options.Now,
 	})
 	return nil

@@ -20,7 +20,7 @@ func (a *App) ready(ctx context.Context) []httpapi.Dependency {
 	var (
 		both     sync.WaitGroup
 		database = httpapi.Dependency{Name: "database"}
-		nats     = httpapi.Dependency{Name: "nats"}
+		nats     = httpapi.Dependency{Name: "nats", Optional: true}
 	)
 	both.Go(func() {
 		if err := a.store.Ping(ctx); err != nil {

@@ -41,8 +41,9 @@ func TestLegJSONIsWhatItsTagsSay(t *testing.T) {
 func drawWord(t *rapid.T) correlate.Word { return correlate.Word(drawText(t)) }
 
 func drawText(t *rapid.T) string {
-	return rapid.OneOf(rapid.SampledFrom([]string{"", "answered", `a"b\c<d>&`, "Paweł\u2028", "\u007f\n"}),
-		rapid.String().Filter(func(s string) bool { return json.Valid([]byte(`"` + "" + `"`)) && s == string([]rune(s)) })).Draw(t, "text")
+	return rapid.OneOf(
+		rapid.SampledFrom([]string{"", "answered", `a"b\c<d>&`, "Paweł\u2028", "\u007f\n"}), rapid.String(),
+	).Draw(t, "text")
 }
 
 func drawID(t *rapid.T) correlate.ID {

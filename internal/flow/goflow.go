@@ -90,15 +90,20 @@ func URN(number, e164 string) string {
 	if number == "" {
 		return "ext:unknown"
 	}
-	if isDialled(number) {
-		return "tel:" + number
+	if dialled := plainDigits(number); dialled != "" {
+		return "tel:" + dialled
 	}
 	return "ext:" + escapePath(number)
 }
 
-func isDialled(number string) bool {
-	digits := strings.TrimPrefix(number, "+")
-	return digits != "" && strings.Trim(digits, "0123456789xX") == ""
+// plainDigits is a number without the marks that people put into it, "" if it is not made of digits (and the x that
+// masks some).
+func plainDigits(number string) string {
+	plain := strings.NewReplacer(" ", "", "-", "", "(", "", ")", "", ".", "", "/", "").Replace(number)
+	if strings.Trim(strings.TrimPrefix(plain, "+"), "0123456789xX") != "" || !strings.ContainsAny(plain, "0123456789") {
+		return ""
+	}
+	return plain
 }
 
 // escapePath percent-encodes what has a meaning in a URN.

@@ -1,0 +1,117 @@
+package httpapi
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"webhookd/internal/ingest"
+	"webhookd/internal/store"
+)
+
+// DefaultAccount is the account of requests that name none.
+const DefaultAccount = "default"
+
+// Defaults of [Config].
+const (
+	DefaultWebhookHeader  = "X-Webhook-Secret"
+	DefaultBodyLimit      = 1 << 20
+	DefaultHeaderLimit    = 16 << 10
+	DefaultReadTimeout    = 10 * time.Second
+	DefaultWriteTimeout   = 10 * time.Second
+	DefaultIdleTimeout    = 75 * time.Second
+	DefaultRequestTimeout = 20 * time.Second
+	DefaultMaxConnections = 4096
+	DefaultRegion         = "PL"
+)
+
+// Intake takes webhooks in.
+type Intake interface {
+	// Submit returns once the webhook is on disk. Errors: *ingest.RefusedError (the body is in quarantine),
+	// store.ErrUnavailable, ingest.ErrStopping, ingest.ErrBusy. body is the caller's no more.
+	Submit(ctx context.Context, account string, body []byte) (ingest.Answer, error)
+}
+
+// Quarantine keeps bodies that the door itself refuses; store.Writer is one.
+type Quarantine interface {
+	Quarantine(ctx context.Context, refused store.Refused) error
+}
+
+// Reader is the part of store.Reader that the API needs.
+type Reader interface {
+	Call(ctx context.Context, key store.Key) (store.Call, error)
+	Calls(ctx context.Context, filter store.CallFilter) ([]store.Call, error)
+	Dialog(ctx context.Context, key store.Key) (store.Leg, error)
+	Entries(ctx context.Context, call store.Key) ([]store.Entry, error)
+	Changes(ctx context.Context, call store.Key) ([]store.OutboxRow, error)
+}
+
+// Dependency is something that webhookd needs in order to work, as GET /readyz shows it.
+type Dependency struct {
+	Name    string
+	Missing string // what is missing, for people; "" when all is well. Anybody may read it.
+	// Optional says that webhooks are taken without it: when only such a one is missing, traffic should go on coming.
+	Optional bool
+}
+
+// Config is what a [Server] needs. Intake and Reader must be given; every other zero value has a default.
+type Config struct {
+	Intake     Intake
+	Reader     Reader
+	Quarantine Quarantine // nil: bodies that the door itself refuses are not kept
+	// Ready names the dependencies and what each lacks; nil means that there are none. It should return when its
+	// context ends.
+	Ready func(ctx context.Context) []Dependency
+
+	// WebhookHeader is the header that carries the secret.
+	WebhookHeader string
+	// WebhookSecrets are all valid at once. With none, the door is open, but only to requests that a browser cannot
+	// have been tricked into (see local.go); an empty text is never a valid secret.
+	WebhookSecrets []string
+	// GuardReads asks for the secret on the routes that show calls, too. It is for a server that others than this
+	// machine can reach: calls hold numbers and names.
+	GuardReads bool
+
+	BodyLimit      int           // bytes of a webhook
+	HeaderLimit    int           // bytes of a request's line and headers
+	ReadTimeout    time.Duration // for a whole request to arrive
+	WriteTimeout   time.Duration // for a whole answer to be taken
+	IdleTimeout    time.Duration // between two requests of one connection
+	RequestTimeout time.Duration // for intake or store to answer
+	MaxConnections int           // open at once; more are answered 503
+
+	// DefaultRegion is where a number without a country code is taken to be (ISO 3166-1 alpha-2). It must be the
+	// region that calls are derived with, or national numbers are not found.
+	DefaultRegion string
+	Version       string
+	Logger        *slog.Logger
+	Now           func() time.Time
+}
+
+func (c Config) withDefaults() Config {
+	c.WebhookHeader = orDefault(c.WebhookHeader, DefaultWebhookHeader)
+	c.BodyLimit = orDefault(c.BodyLimit, DefaultBodyLimit)
+	c.HeaderLimit = orDefault(c.HeaderLimit, DefaultHeaderLimit)
+	c.ReadTimeout = orDefault(c.ReadTimeout, DefaultReadTimeout)
+	c.WriteTimeout = orDefault(c.WriteTimeout, DefaultWriteTimeout)
+	c.IdleTimeout = orDefault(c.IdleTimeout, DefaultIdleTimeout)
+	c.RequestTimeout = orDefault(c.RequestTimeout, DefaultRequestTimeout)
+	c.MaxConnections = orDefault(c.MaxConnections, DefaultMaxConnections)
+	c.DefaultRegion = orDefault(c.DefaultRegion, DefaultRegion)
+	c.Version = orDefault(c.Version, "unknown")
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
+	if c.Now == nil {
+		c.Now = time.Now
+	}
+	return c
+}
+
+func orDefault[T comparable](value, otherwise T) T {
+	var zero T
+	if value == zero {
+		return otherwise
+	}
+	return value
+}

@@ -1,0 +1,32 @@
+package httpapi
+
+import (
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"webhookd/internal/dialog"
+	"webhookd/internal/ingest"
+)
+
+func TestEveryProblemIsDocumented(t *testing.T) {
+	t.Parallel()
+	documentation, err := os.ReadFile("../../docs/http-api.md")
+	require.NoError(t, err)
+	require.NotEmpty(t, kinds)
+	for kind, facts := range kinds {
+		require.NotZero(t, facts.status, kind)
+		require.NotEmpty(t, facts.title, kind)
+		require.Contains(t, string(documentation), "| `"+string(kind)+"` |", "docs/http-api.md does not explain it")
+	}
+	for _, code := range []string{
+		dialog.CodeEmptyBody, dialog.CodeMalformedJSON, dialog.CodeNotAnObject, dialog.CodeMissingDialogUUID,
+		dialog.CodeInvalidDialogUUID, dialog.CodeMissingEventTime, dialog.CodeInvalidEventTime, ingest.CodeUnprocessable,
+	} {
+		require.Contains(t, string(documentation), "| `"+code+"` |", "docs/http-api.md does not explain it")
+	}
+	for _, parameter := range filterParameters {
+		require.Contains(t, string(documentation), "| `"+parameter+"` |", "docs/http-api.md does not explain it")
+	}
+}

@@ -1,0 +1,38 @@
+package httpapi
+
+import "github.com/gofiber/fiber/v2"
+
+// route says what is where. Routes for GET take HEAD too.
+func (s *Server) route() {
+	s.app.Use(s.accompany)
+	s.app.Get("/healthz", s.getHealth)
+	s.app.Get("/readyz", s.getReadiness)
+
+	s.app.Use(s.guardLocal)
+	s.app.Post("/v1/webhooks", s.postWebhook)
+	s.app.Post("/v1/webhooks/:account", s.postAccountWebhook)
+
+	s.app.Get("/", s.guardRead, s.getIndex)
+	s.app.Get("/v1/calls", s.guardRead, s.getCalls)
+	s.app.Get("/v1/calls/:call_uuid", s.guardRead, s.getCall)
+	s.app.Get("/v1/calls/:call_uuid/timeline", s.guardRead, s.getTimeline)
+	s.app.Get("/v1/dialogs/:dialog_uuid", s.guardRead, s.getDialog)
+}
+
+// getIndex says what is where to people.
+func (s *Server) getIndex(c *fiber.Ctx) error {
+	return answerJSON(c, fiber.StatusOK, fiber.MIMEApplicationJSON, struct {
+		Name    string   `json:"name"`
+		Version string   `json:"version"`
+		Routes  []string `json:"routes"`
+	}{"webhookd", s.cfg.Version, []string{
+		"POST /v1/webhooks",
+		"POST /v1/webhooks/{account}",
+		"GET /v1/calls",
+		"GET /v1/calls/{call_uuid}",
+		"GET /v1/calls/{call_uuid}/timeline",
+		"GET /v1/dialogs/{dialog_uuid}",
+		"GET /healthz",
+		"GET /readyz",
+	}})
+}

@@ -1,0 +1,58 @@
+// Package everystore runs a test on every real store, each with a database of its own. It is for tests of what stands
+// on the store; storetest is for the stores themselves.
+package everystore
+
+import (
+	"path/filepath"
+	"testing"
+	"time"
+
+	"webhookd/internal/store"
+	"webhookd/internal/store/postgres"
+	"webhookd/internal/store/postgres/pgtest"
+	"webhookd/internal/store/sqlite"
+)
+
+// Database is one empty database of a test.
+type Database struct {
+	// Open opens the database, or opens it again. Whoever opens closes; a second time closes nothing.
+	Open func(t testing.TB) store.Store
+	// Shared says that several stores may be open at once, as several instances have it.
+	Shared bool
+}
+
+// Each runs the test once on each store, as a subtest in parallel. now is the stores' clock; nil means time.Now.
+func Each(t *testing.T, now func() time.Time, test func(t *testing.T, database Database)) {
+	t.Helper()
+	t.Run("sqlite", func(t *testing.T) {
+		t.Parallel()
+		path := filepath.Join(t.TempDir(), "webhookd.db")
+		test(t, Database{Open: func(t testing.TB) store.Store {
+			t.Helper()
+			opened, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Now: now})
+			return kept(t, opened, err)
+		}})
+	})
+	t.Run("postgres", func(t *testing.T) {
+		t.Parallel()
+		url := pgtest.URL(t)
+		if err := postgres.Migrate(t.Context(), url); err != nil {
+			t.Fatalf("migrate test database: %v", err)
+		}
+		test(t, Database{Shared: true, Open: func(t testing.TB) store.Store {
+			t.Helper()
+			opened, err := postgres.Open(t.Context(), postgres.Config{URL: url, Now: now})
+			return kept(t, opened, err)
+		}})
+	})
+}
+
+// kept closes the store when the test ends.
+func kept(t testing.TB, opened store.Store, err error) store.Store {
+	t.Helper()
+	if err != nil {
+		t.Fatalf("open test database: %v", err)
+	}
+	t.Cleanup(func() { _ = opened.Close() })
+	return opened
+}
