@@ -30,6 +30,8 @@ type Intake interface {
 	// Submit returns once the webhook is on disk. Errors: *ingest.RefusedError (the body is in quarantine),
 	// store.ErrUnavailable, ingest.ErrStopping, ingest.ErrBusy. body is the caller's no more.
 	Submit(ctx context.Context, account string, body []byte) (ingest.Answer, error)
+	// CloseCall closes the open legs of a call by hand. Errors: store.ErrNotFound, store.ErrUnavailable.
+	CloseCall(ctx context.Context, call store.Key) (closed int, err error)
 }
 
 // Quarantine keeps bodies that the door itself refuses; store.Writer is one.

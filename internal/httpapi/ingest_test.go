@@ -246,3 +246,36 @@ func TestStoppingIntake(t *testing.T) {
 	requireProblem(t, got, 503, "stopping")
 	require.Equal(t, "5", got.header.Get("Retry-After"))
 }
+
+func TestCloseByHand(t *testing.T) {
+	t.Parallel()
+	b, _ := setupIngest(t)
+	path := "/v1/calls/" + aDialog + "/close"
+	requireProblem(t, b.post(t, path, ""), 404, "call_not_found")
+	bodies := documentedCall(t)
+	for _, body := range bodies[:6] {
+		require.Equal(t, 200, b.post(t, "/v1/webhooks", string(body)).status)
+	}
+	var record struct {
+		State    string
+		EndBasis string `json:"end_basis"`
+	}
+	for range 2 {
+		got := b.post(t, path, "")
+		require.Equal(t, 200, got.status, "%s", got.body)
+		require.NoError(t, json.Unmarshal(got.body, &record))
+		require.Equal(t, "ended", record.State)
+		require.Equal(t, "manual", record.EndBasis)
+		require.JSONEq(t, string(b.get(t, "/v1/calls/"+aDialog).body), string(got.body))
+	}
+	requireProblem(t, b.post(t, "/v1/calls/nothing/close", ""), 404, "call_not_found")
+	requireProblem(t, b.get(t, path), 405, "method_not_allowed")
+}
+
+func TestCloseAsksForTheSecret(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(cfg *httpapi.Config) { cfg.WebhookSecrets = []string{"a-secret-of-some-length"} })
+	requireProblem(t, b.post(t, "/v1/calls/"+aCall+"/close", ""), 401, "unauthorized")
+	got := b.post(t, "/v1/calls/"+aCall+"/close", "", "X-Webhook-Secret", "a-secret-of-some-length")
+	requireProblem(t, got, 404, "call_not_found")
+}

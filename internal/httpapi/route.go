@@ -16,6 +16,7 @@ func (s *Server) route() {
 	s.app.Get("/v1/calls", s.guardRead, s.getCalls)
 	s.app.Get("/v1/calls/:call_uuid", s.guardRead, s.getCall)
 	s.app.Get("/v1/calls/:call_uuid/timeline", s.guardRead, s.getTimeline)
+	s.app.Post("/v1/calls/:call_uuid/close", s.postClose)
 	s.app.Get("/v1/dialogs/:dialog_uuid", s.guardRead, s.getDialog)
 }
 
@@ -31,6 +32,7 @@ func (s *Server) getIndex(c *fiber.Ctx) error {
 		"GET /v1/calls",
 		"GET /v1/calls/{call_uuid}",
 		"GET /v1/calls/{call_uuid}/timeline",
+		"POST /v1/calls/{call_uuid}/close",
 		"GET /v1/dialogs/{dialog_uuid}",
 		"GET /healthz",
 		"GET /readyz",
