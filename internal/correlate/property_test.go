@@ -96,15 +96,17 @@ func drawLeg(t *rapid.T) *correlate.Leg {
 
 func TestMergeIsCommutativeAssociativeIdempotent(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		a, b, c := drawLeg(t), drawLeg(t), drawLeg(t)
-		before := [][]byte{a.Encode(), b.Encode(), c.Encode()}
-		require.Equal(t, correlate.Merge(a, b), correlate.Merge(b, a), "commutative")
-		require.Equal(t, correlate.Merge(a, correlate.Merge(b, c)), correlate.Merge(correlate.Merge(a, b), c), "associative")
-		require.Equal(t, a, correlate.Merge(a, a), "idempotent")
-		require.Equal(t, correlate.Merge(a, b), correlate.Merge(correlate.Merge(a, b), b), "idempotent")
-		require.Equal(t, before, [][]byte{a.Encode(), b.Encode(), c.Encode()}, "nothing changed")
-	})
+	rapid.Check(t, mergeLaws)
+}
+
+func mergeLaws(t *rapid.T) {
+	a, b, c := drawLeg(t), drawLeg(t), drawLeg(t)
+	before := [][]byte{a.Encode(), b.Encode(), c.Encode()}
+	require.Equal(t, correlate.Merge(a, b), correlate.Merge(b, a), "commutative")
+	require.Equal(t, correlate.Merge(a, correlate.Merge(b, c)), correlate.Merge(correlate.Merge(a, b), c), "associative")
+	require.Equal(t, a, correlate.Merge(a, a), "idempotent")
+	require.Equal(t, correlate.Merge(a, b), correlate.Merge(correlate.Merge(a, b), b), "idempotent")
+	require.Equal(t, before, [][]byte{a.Encode(), b.Encode(), c.Encode()}, "nothing changed")
 }
 
 func TestEvidenceSurvivesTheStore(t *testing.T) {
@@ -121,41 +123,45 @@ func TestEvidenceSurvivesTheStore(t *testing.T) {
 
 func TestAnyOrderGivesTheSameRecords(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		evidence := drawEvidence(t, 14)
-		want := play(evidence).records
-		again := slices.Concat(evidence, rapid.SliceOf(rapid.SampledFrom(evidence)).Draw(t, "doubled"))
-		order := rapid.Permutation(again).Draw(t, "order")
-		require.Equal(t, want, play(order).records)
-	})
+	rapid.Check(t, anyOrder)
+}
+
+func anyOrder(t *rapid.T) {
+	evidence := drawEvidence(t, 14)
+	want := play(evidence).records
+	again := slices.Concat(evidence, rapid.SliceOf(rapid.SampledFrom(evidence)).Draw(t, "doubled"))
+	order := rapid.Permutation(again).Draw(t, "order")
+	require.Equal(t, want, play(order).records)
 }
 
 // TestStepsAndStates walks through a random sequence and holds every intermediate result against the design's promises.
 func TestStepsAndStates(t *testing.T) {
 	t.Parallel()
-	rapid.Check(t, func(t *rapid.T) {
-		set := correlate.NewSet(correlate.DefaultRules(), account)
-		ranks := map[string]fsm.State{}
-		alive := map[string]bool{}
-		for _, e := range drawEvidence(t, 14) {
-			for missing := set.Missing(e); len(missing) > 0; missing = set.Missing(e) {
-				set.Load(missing, nil)
+	rapid.Check(t, stepsAndStates)
+}
+
+func stepsAndStates(t *rapid.T) {
+	set := correlate.NewSet(correlate.DefaultRules(), account)
+	ranks := map[string]fsm.State{}
+	alive := map[string]bool{}
+	for _, e := range drawEvidence(t, 14) {
+		for missing := set.Missing(e); len(missing) > 0; missing = set.Missing(e) {
+			set.Load(missing, nil)
+		}
+		for _, effect := range set.Apply(e).Effects {
+			checkEffect(t, effect, alive)
+			if effect.After == nil {
+				continue
 			}
-			for _, effect := range set.Apply(e).Effects {
-				checkEffect(t, effect, alive)
-				if effect.After == nil {
-					continue
-				}
-				checkRecord(t, effect.After)
-				for _, leg := range effect.After.Legs {
-					rank, known := fsm.Parse(leg.State)
-					require.True(t, known)
-					require.GreaterOrEqual(t, rank, ranks[leg.DialogUUID], "a state never moves back")
-					ranks[leg.DialogUUID] = rank
-				}
+			checkRecord(t, effect.After)
+			for _, leg := range effect.After.Legs {
+				rank, known := fsm.Parse(leg.State)
+				require.True(t, known)
+				require.GreaterOrEqual(t, rank, ranks[leg.DialogUUID], "a state never moves back")
+				ranks[leg.DialogUUID] = rank
 			}
 		}
-	})
+	}
 }
 
 // checkEffect: a call begins once, ends only when open and reopens only when ended; what is merged away says where to.
@@ -339,20 +345,4 @@ func playBatch(t *rapid.T, stored map[string]storedLeg, evidence []*correlate.Le
 		stored[id] = storedLeg{back, link.Call}
 	}
 	return steps
-}
-
-func FuzzDecodeLeg(f *testing.F) {
-	for _, e := range readEvidence(f, "outbound_answered") {
-		f.Add(e.Encode())
-	}
-	f.Add([]byte{})
-	f.Add([]byte{1, 0xff, 0xff, 0xff, 0xff, 0xff})
-	f.Fuzz(func(t *testing.T, data []byte) {
-		leg, err := correlate.DecodeLeg(data)
-		if err != nil {
-			require.ErrorIs(t, err, correlate.ErrEvidence)
-			return
-		}
-		leg.Encode()
-	})
 }
