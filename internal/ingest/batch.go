@@ -24,6 +24,8 @@ type batch struct {
 	wanted   []store.Key
 	outbox   []*store.OutboxRow
 	due      map[dueKey]*store.Due // nil: drop
+	// fetch loads what is wanted; load, unless the batch is worked out from the journal alone.
+	fetch func(context.Context) error
 }
 
 type dueKey struct {
@@ -46,9 +48,9 @@ type callState struct {
 }
 
 func newBatch(e *Engine, tx store.Tx, now time.Time) *batch {
-	return &batch{
-		engine: e, tx: tx, now: now, accounts: map[string]*accountBatch{}, due: map[dueKey]*store.Due{},
-	}
+	b := &batch{engine: e, tx: tx, now: now, accounts: map[string]*accountBatch{}, due: map[dueKey]*store.Due{}}
+	b.fetch = b.load
+	return b
 }
 
 func (b *batch) account(name string) *accountBatch {
@@ -140,7 +142,7 @@ func (b *batch) apply(ctx context.Context, p *Piece) error {
 		for _, id := range missing {
 			b.wanted = append(b.wanted, store.Key{Account: p.Entry.Account, UUID: id})
 		}
-		if err := b.load(ctx); err != nil {
+		if err := b.fetch(ctx); err != nil {
 			return err
 		}
 	}
@@ -247,28 +249,9 @@ func (b *batch) schedule(entry *store.Entry, effect *correlate.Effect) {
 
 // write puts everything that changed into the store, each kind in one go.
 func (b *batch) write(ctx context.Context) error {
-	var legs []store.Leg
-	var calls []store.Call
-	for _, account := range slices.Sorted(maps.Keys(b.accounts)) {
-		a := b.accounts[account]
-		for _, id := range slices.Sorted(maps.Keys(a.legs)) {
-			leg, link := a.set.Leg(id)
-			legs = append(legs, store.Leg{
-				Account: account, DialogUUID: id, CallUUID: link.Call, Evidence: leg.Encode(),
-			})
-		}
-		for _, id := range slices.Sorted(maps.Keys(a.calls)) {
-			state := a.calls[id]
-			if !state.dirty {
-				continue
-			}
-			ledger, err := state.ledger.Encode()
-			if err != nil {
-				return fmt.Errorf("write call %s: %w", id, err)
-			}
-			state.row.Ledger = ledger
-			calls = append(calls, state.row)
-		}
+	legs, calls, err := b.rows()
+	if err != nil {
+		return err
 	}
 	if err := b.tx.PutLegs(ctx, legs); err != nil {
 		return fmt.Errorf("write legs: %w", err)
@@ -282,6 +265,31 @@ func (b *batch) write(ctx context.Context) error {
 		}
 	}
 	return b.writeDue(ctx)
+}
+
+// rows gives the legs and calls that changed, in order.
+func (b *batch) rows() (legs []store.Leg, calls []store.Call, err error) {
+	for _, account := range slices.Sorted(maps.Keys(b.accounts)) {
+		a := b.accounts[account]
+		for _, id := range slices.Sorted(maps.Keys(a.legs)) {
+			leg, link := a.set.Leg(id)
+			legs = append(legs, store.Leg{
+				Account: account, DialogUUID: id, CallUUID: link.Call, Evidence: leg.Encode(),
+			})
+		}
+		for _, id := range slices.Sorted(maps.Keys(a.calls)) {
+			state := a.calls[id]
+			if !state.dirty {
+				continue
+			}
+			state.row.Ledger, err = state.ledger.Encode()
+			if err != nil {
+				return nil, nil, fmt.Errorf("write call %s: %w", id, err)
+			}
+			calls = append(calls, state.row)
+		}
+	}
+	return legs, calls, nil
 }
 
 func (b *batch) writeDue(ctx context.Context) error {

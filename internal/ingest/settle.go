@@ -24,6 +24,7 @@ type made struct {
 
 func (m made) entry(account string, now time.Time, origin store.Origin) (*store.Entry, error) {
 	m.EventType = "webhookd"
+	now = now.UTC().Truncate(time.Microsecond) // what the store keeps: a rebuild must find the same
 	body, err := json.Marshal(m)
 	if err != nil {
 		return nil, fmt.Errorf("write journal entry: %w", err)
@@ -71,9 +72,14 @@ func (e *Engine) Settle(ctx context.Context, tx store.Tx, now time.Time, calls [
 		}
 		a := b.account(key.Account)
 		call, state := a.set.Call(key.UUID), a.calls[key.UUID]
-		state.row.Revision++
-		state.dirty = true
-		b.publish(state, entries[i], call, []correlate.Step{settled(call)})
+		b.settle(state, entries[i], call)
 	}
 	return b.write(ctx)
+}
+
+// settle publishes the next revision of an ended call.
+func (b *batch) settle(state *callState, entry *store.Entry, call *correlate.Call) {
+	state.row.Revision++
+	state.dirty = true
+	b.publish(state, entry, call, []correlate.Step{settled(call)})
 }

@@ -75,6 +75,14 @@ type Tx interface {
 	PutDue(ctx context.Context, rows []Due) error
 	// DropDue removes rows by account, call UUID and kind; those that are not there are no error.
 	DropDue(ctx context.Context, rows []Due) error
+	// Journal gives up to limit entries with an ID above after, in journal order.
+	Journal(ctx context.Context, after int64, limit int) ([]Entry, error)
+	// EntriesOf gives, in journal order, the entries that are about one of the keys, each a dialog or a call.
+	EntriesOf(ctx context.Context, keys []Key) ([]Entry, error)
+	// ChangesOf gives the outbox history of calls in order.
+	ChangesOf(ctx context.Context, calls []Key) ([]OutboxRow, error)
+	// DropCalls removes calls with their search keys; those that are not there are no error.
+	DropCalls(ctx context.Context, calls []Key) error
 	// Due gives up to limit rows whose time is at or before now, the oldest first.
 	Due(ctx context.Context, now time.Time, limit int) ([]Due, error)
 }
@@ -91,11 +99,13 @@ type Reader interface {
 	Entries(ctx context.Context, call Key) ([]Entry, error)
 	// Changes gives the outbox history of a call in order.
 	Changes(ctx context.Context, call Key) ([]OutboxRow, error)
+	// Journal is [Tx.Journal] outside of a transaction: entries that are being written are not seen.
+	Journal(ctx context.Context, after int64, limit int) ([]Entry, error)
 	// Empty says whether the journal holds nothing.
 	Empty(ctx context.Context) (bool, error)
 	// NextDue gives the time of the earliest due row; ok is false when there is none.
 	NextDue(ctx context.Context) (at time.Time, ok bool, err error)
-	// Quarantined gives the refused bodies of an account, the newest first, at most limit.
+	// Quarantined gives the refused bodies of an account, the one that came last first, at most limit.
 	Quarantined(ctx context.Context, account string, limit int) ([]Refused, error)
 }
 
@@ -114,7 +124,8 @@ type Outbox interface {
 	Unsent(ctx context.Context, after int64, limit int) ([]OutboxRow, error)
 	// OutboxRows gives the outbox rows with these IDs that still exist, in ID order.
 	OutboxRows(ctx context.Context, ids []int64) ([]OutboxRow, error)
-	// Advance moves the position and, in the same transaction, holds rows back and lets held rows go.
+	// Advance moves the position, but never back, and, in the same transaction, holds rows back and lets held rows go.
+	// A row in both lists is held.
 	Advance(ctx context.Context, through int64, hold []Held, letGo []int64) error
 }
 
@@ -213,7 +224,7 @@ type CallFilter struct {
 	From        dialog.Time // started_at >= From
 	To          dialog.Time // started_at < To
 	Before      *Cursor     // only calls after this one in the page's order
-	Limit       int
+	Limit       int         // 0 means 100
 }
 
 // Cursor is the place of a call in the order of a page.

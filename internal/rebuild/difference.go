@@ -1,0 +1,223 @@
+package rebuild
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"maps"
+	"slices"
+	"time"
+
+	"webhookd/internal/flow"
+	"webhookd/internal/ingest"
+	"webhookd/internal/store"
+)
+
+// Difference is one thing that was not what the journal gives.
+type Difference struct {
+	Account string
+	What    string // leg, call or event
+	UUID    string
+	Field   string // "" where the whole thing is meant
+	Was, Is string // as text; "" for not there
+}
+
+func (d Difference) String() string {
+	name := fmt.Sprintf("%s %s of account %s", d.What, d.UUID, d.Account)
+	if d.Field != "" {
+		name += ": " + d.Field
+	}
+	return fmt.Sprintf("%s: was %s, is %s", name, orNothing(d.Was), orNothing(d.Is))
+}
+
+func orNothing(text string) string {
+	if text == "" {
+		return "not there"
+	}
+	return text
+}
+
+func (g *group) differ(account, what, uuid, field, was, is string) {
+	g.differences = append(g.differences, Difference{account, what, uuid, field, was, is})
+}
+
+// compare holds what was derived against what is stored, and collects what is to be written.
+func (g *group) compare(ctx context.Context, keys []store.Key, derived ingest.Derived) error {
+	stored, err := g.tx.Legs(ctx, keys)
+	if err != nil {
+		return err
+	}
+	legs := map[store.Key]store.Leg{}
+	calls := slices.Clone(keys)
+	for _, leg := range stored {
+		legs[store.Key{Account: leg.Account, UUID: leg.DialogUUID}] = leg
+	}
+	for _, key := range keys {
+		if leg, known := legs[key]; known {
+			calls = append(calls, store.Key{Account: leg.Account, UUID: leg.CallUUID})
+		}
+	}
+	for _, call := range derived.Calls {
+		calls = append(calls, store.Key{Account: call.Account, UUID: call.CallUUID})
+	}
+	if g.incomplete(keys, legs, derived.Legs) {
+		return nil
+	}
+	g.compareLegs(legs, derived.Legs)
+	if err := g.compareCalls(ctx, calls, derived.Calls); err != nil {
+		return err
+	}
+	g.due = append(g.due, derived.Due...)
+	return g.compareEvents(ctx, calls, derived.Outbox)
+}
+
+// incomplete says, and reports, that the journal lacks all entries of a leg that is stored. What such a call was cannot
+// be worked out any more, so it is left as it is.
+func (g *group) incomplete(keys []store.Key, stored map[store.Key]store.Leg, derived []store.Leg) bool {
+	there := map[store.Key]bool{}
+	for _, leg := range derived {
+		there[store.Key{Account: leg.Account, UUID: leg.DialogUUID}] = true
+	}
+	found := false
+	for _, key := range keys {
+		if _, kept := stored[key]; kept && !there[key] {
+			g.differ(key.Account, "leg", key.UUID, "", "there, and is left with its call", "")
+			found = true
+		}
+	}
+	return found
+}
+
+func (g *group) compareLegs(stored map[store.Key]store.Leg, derived []store.Leg) {
+	for _, leg := range derived {
+		was, known := stored[store.Key{Account: leg.Account, UUID: leg.DialogUUID}]
+		switch {
+		case !known:
+			g.differ(leg.Account, "leg", leg.DialogUUID, "", "", "there")
+		case was.CallUUID != leg.CallUUID:
+			g.differ(leg.Account, "leg", leg.DialogUUID, "call_uuid", was.CallUUID, leg.CallUUID)
+		case !bytes.Equal(was.Evidence, leg.Evidence):
+			g.differ(leg.Account, "leg", leg.DialogUUID, "evidence", fmt.Sprintf("%x", was.Evidence),
+				fmt.Sprintf("%x", leg.Evidence))
+		default:
+			continue
+		}
+		g.legs = append(g.legs, leg)
+	}
+}
+
+func (g *group) compareCalls(ctx context.Context, keys []store.Key, derived []store.Call) error {
+	rows, err := g.tx.Calls(ctx, keys)
+	if err != nil {
+		return err
+	}
+	stored := map[store.Key]store.Call{}
+	for _, call := range rows {
+		stored[store.Key{Account: call.Account, UUID: call.CallUUID}] = call
+	}
+	for _, call := range derived {
+		key := store.Key{Account: call.Account, UUID: call.CallUUID}
+		was, known := stored[key]
+		delete(stored, key)
+		if !known {
+			g.differ(call.Account, "call", call.CallUUID, "", "", "there")
+		} else if !g.compareCall(was, call) {
+			continue
+		}
+		g.calls = append(g.calls, call)
+	}
+	for _, key := range keys {
+		if _, kept := stored[key]; kept {
+			delete(stored, key)
+			g.differ(key.Account, "call", key.UUID, "", "there", "")
+			g.drop = append(g.drop, key)
+		}
+	}
+	return nil
+}
+
+// compareCall says whether two forms of a call differ, and reports every field that does.
+func (g *group) compareCall(was, is store.Call) bool {
+	before := len(g.differences)
+	report := func(name, old, now string) {
+		if old != now {
+			g.differ(was.Account, "call", was.CallUUID, name, old, now)
+		}
+	}
+	report("merged_into", was.MergedInto, is.MergedInto)
+	old, now := fieldsOf(was.Record), fieldsOf(is.Record)
+	names := slices.Sorted(maps.Keys(now))
+	for name := range old {
+		if _, known := now[name]; !known {
+			names = append(names, name)
+		}
+	}
+	for _, name := range names {
+		report("record."+name, string(old[name]), string(now[name]))
+	}
+	if len(g.differences) == before {
+		report("record", string(was.Record), string(is.Record))
+	}
+	report("ledger", string(was.Ledger), string(is.Ledger))
+	report("seq", fmt.Sprint(was.Seq), fmt.Sprint(is.Seq))
+	report("revision", fmt.Sprint(was.Revision), fmt.Sprint(is.Revision))
+	report("heard_at", when(was.HeardAt), when(is.HeardAt))
+	report("updated_at", when(was.UpdatedAt), when(is.UpdatedAt))
+	report("search", fmt.Sprintf("%+v", was.Index), fmt.Sprintf("%+v", is.Index))
+	return len(g.differences) > before
+}
+
+func when(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+
+func fieldsOf(record json.RawMessage) map[string]json.RawMessage {
+	fields := map[string]json.RawMessage{}
+	if json.Unmarshal(record, &fields) != nil {
+		return nil // told as a whole
+	}
+	return fields
+}
+
+// compareEvents holds the ids of the events against the outbox's history.
+func (g *group) compareEvents(ctx context.Context, calls []store.Key, derived []*store.OutboxRow) error {
+	rows, err := g.tx.ChangesOf(ctx, calls)
+	if err != nil {
+		return err
+	}
+	type place struct {
+		call store.Key
+		seq  int64
+	}
+	stored := map[string]place{}
+	for _, row := range rows {
+		for _, event := range row.Events {
+			stored[event.UUID] = place{store.Key{Account: row.Account, UUID: row.CallUUID}, event.Seq}
+		}
+	}
+	for _, row := range derived {
+		var lacking []flow.Event
+		for _, event := range row.Events {
+			was, known := stored[event.UUID]
+			delete(stored, event.UUID)
+			name := fmt.Sprintf("%s, seq %d", event.Type, event.Seq)
+			switch {
+			case !known:
+				g.differ(row.Account, "event", event.UUID, "", "", name)
+				lacking = append(lacking, event)
+			case was.seq != event.Seq:
+				g.differ(row.Account, "event", event.UUID, "seq", fmt.Sprint(was.seq), fmt.Sprint(event.Seq))
+			}
+		}
+		if len(lacking) > 0 {
+			change := *row
+			change.Events = lacking
+			change.CreatedAt = time.Time{} // when it is written
+			g.outbox = append(g.outbox, &change)
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(stored)) {
+		was := stored[id]
+		g.differ(was.call.Account, "event", id, "", fmt.Sprintf("seq %d of call %s", was.seq, was.call.UUID), "")
+	}
+	return nil
+}

@@ -1,0 +1,350 @@
+package rebuild_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+	"go.uber.org/goleak"
+
+	"webhookd/internal/correlate"
+	"webhookd/internal/ingest"
+	"webhookd/internal/rebuild"
+	"webhookd/internal/store"
+	"webhookd/internal/store/everystore"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+func newEngine() *ingest.Engine {
+	return &ingest.Engine{
+		Rules: correlate.DefaultRules(), SettleDelay: 10 * time.Second, RingLimit: 10 * time.Minute, CallLimit: 4 * time.Hour,
+	}
+}
+
+// bodies gives the webhooks of every scenario, by account: each scenario has its own, in an order of its own.
+func bodies(t testing.TB) map[string][][]byte {
+	t.Helper()
+	found, err := filepath.Glob("../../fixtures/*/webhooks.ndjson")
+	require.NoError(t, err)
+	require.NotEmpty(t, found)
+	random := rand.New(rand.NewPCG(3, 3)) //nolint:gosec // a test's shuffle
+	all := map[string][][]byte{}
+	for _, path := range found {
+		data, err := os.ReadFile(path)
+		require.NoError(t, err)
+		lines := bytes.Split(bytes.TrimSpace(data), []byte("\n"))
+		random.Shuffle(len(lines), func(i, j int) { lines[i], lines[j] = lines[j], lines[i] })
+		all[filepath.Base(filepath.Dir(path))] = lines
+	}
+	return all
+}
+
+// fill takes webhooks in, closes some calls by hand, settles what ended and reaps what is open, and then takes the rest.
+func fill(t *testing.T, st store.Store) {
+	t.Helper()
+	engine := newEngine()
+	in := ingest.New(ingest.Config{Store: st, Engine: engine, Logger: slog.New(slog.DiscardHandler), Now: time.Now})
+	ran := make(chan error, 1)
+	go func() { ran <- in.Run(context.Background()) }()
+	defer func() {
+		in.Stop()
+		require.NoError(t, <-ran)
+	}()
+	n := 0
+	for account, list := range bodies(t) {
+		n++
+		half := len(list) * (n % 3) / 2
+		submit(t, in, account, list[:half]...)
+		pass(t, st, engine, account, n%2 == 0, in)
+		submit(t, in, account, list[half:]...)
+		if n%2 == 1 {
+			pass(t, st, engine, account, false, in)
+		}
+	}
+}
+
+func submit(t testing.TB, in *ingest.Ingest, account string, list ...[]byte) {
+	t.Helper()
+	for _, body := range list {
+		_, err := in.Submit(t.Context(), account, body)
+		require.NoError(t, err)
+	}
+}
+
+// pass lets hours go by for the calls of an account.
+func pass(t testing.TB, st store.Store, engine *ingest.Engine, account string, byHand bool, in *ingest.Ingest) {
+	t.Helper()
+	calls, err := st.Calls(t.Context(), store.CallFilter{Account: account, Limit: 100})
+	require.NoError(t, err)
+	var keys []store.Key
+	for _, call := range calls {
+		key := store.Key{Account: account, UUID: call.CallUUID}
+		keys = append(keys, key)
+		if byHand {
+			_, err := in.CloseCall(t.Context(), key)
+			require.NoError(t, err)
+		}
+	}
+	now := time.Now().Add(5 * time.Hour)
+	require.NoError(t, st.Write(t.Context(), func(tx store.Tx) error {
+		if err := engine.Reap(t.Context(), tx, now, keys); err != nil {
+			return err
+		}
+		return engine.Settle(t.Context(), tx, now, keys)
+	}))
+}
+
+// contents is everything that a rebuild writes, as JSON by name.
+func contents(t testing.TB, st store.Store) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	put := func(name string, value any) {
+		text, err := json.Marshal(value)
+		require.NoError(t, err)
+		all[name] = string(text)
+	}
+	entries, err := st.Journal(t.Context(), 0, 100000)
+	require.NoError(t, err)
+	calls := map[store.Key]bool{}
+	for _, entry := range entries {
+		if entry.DialogUUID == "" {
+			continue
+		}
+		leg, err := st.Dialog(t.Context(), store.Key{Account: entry.Account, UUID: entry.DialogUUID})
+		require.NoError(t, err)
+		put("leg "+entry.Account+"/"+entry.DialogUUID, leg)
+		calls[store.Key{Account: leg.Account, UUID: leg.CallUUID}] = true
+		calls[store.Key{Account: leg.Account, UUID: leg.DialogUUID}] = true // it may be merged away
+	}
+	for key := range calls {
+		call, err := st.Call(t.Context(), key)
+		if err != nil {
+			require.ErrorIs(t, err, store.ErrNotFound)
+			continue
+		}
+		put("call "+key.Account+"/"+key.UUID, call)
+		changes, err := st.Changes(t.Context(), key)
+		require.NoError(t, err)
+		var events []any
+		for _, change := range changes {
+			for _, event := range change.Events {
+				events = append(events, event)
+			}
+		}
+		put("events "+key.Account+"/"+key.UUID, events)
+	}
+	return all
+}
+
+func run(t *testing.T, cfg rebuild.Config) (rebuild.Result, []rebuild.Difference) {
+	t.Helper()
+	var differences []rebuild.Difference
+	cfg.Engine = newEngine()
+	cfg.Report = func(d rebuild.Difference) { differences = append(differences, d) }
+	result, err := rebuild.Run(t.Context(), cfg)
+	require.NoError(t, err)
+	require.EqualValues(t, len(differences), result.Differences)
+	return result, differences
+}
+
+// What the journal gives is what is there, byte for byte; rebuilding changes nothing, and publishes nothing.
+func TestARebuildFindsWhatIsThere(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		st := database.Open(t)
+		fill(t, st)
+		before := contents(t, st)
+		result, differences := run(t, rebuild.Config{Store: st, Publish: true})
+		require.Empty(t, differences)
+		require.Zero(t, result.Published)
+		require.NotZero(t, result.Calls)
+		require.Equal(t, before, contents(t, st))
+	})
+}
+
+// A database that has lost everything but its journal is rebuilt to the same bytes and the same events.
+func TestARebuildFromTheJournalAlone(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		st := database.Open(t)
+		fill(t, st)
+		want := contents(t, st)
+		entries, err := st.Journal(t.Context(), 0, 100000)
+		require.NoError(t, err)
+		everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+			lost := database.Open(t)
+			copies := make([]*store.Entry, len(entries))
+			for i := range entries {
+				copied := entries[i]
+				copies[i] = &copied
+			}
+			require.NoError(t, lost.Write(t.Context(), func(tx store.Tx) error { return tx.Append(t.Context(), copies) }))
+			_, differences := run(t, rebuild.Config{Store: lost, Check: true, Publish: true})
+			require.NotEmpty(t, differences)
+			_, err := lost.Dialog(t.Context(), store.Key{Account: entries[0].Account, UUID: entries[0].DialogUUID})
+			require.ErrorIs(t, err, store.ErrNotFound, "a check changes nothing")
+
+			result, _ := run(t, rebuild.Config{Store: lost, Publish: true})
+			require.NotZero(t, result.Published)
+			require.Equal(t, want, contents(t, lost))
+			_, differences = run(t, rebuild.Config{Store: lost})
+			require.Empty(t, differences)
+			at, ok, err := lost.NextDue(t.Context())
+			require.NoError(t, err)
+			wantAt, wantOK, err := st.NextDue(t.Context())
+			require.NoError(t, err)
+			require.Equal(t, wantOK, ok)
+			require.WithinDuration(t, wantAt, at, time.Minute)
+		})
+	})
+}
+
+// Whatever is damaged is told and mended.
+func TestARebuildMendsDamage(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		st := database.Open(t)
+		fill(t, st)
+		want := contents(t, st)
+		const account = "outbound_answered"
+		key := store.Key{Account: account, UUID: "c2b19c63-f17b-4726-b3a1-5b5046e887ef"}
+		legKey := store.Key{Account: account, UUID: "bcfdaf62-87b7-4cd8-bd2e-b3d25a974b6d"}
+		call, err := st.Call(t.Context(), key)
+		require.NoError(t, err)
+		leg, err := st.Dialog(t.Context(), legKey)
+		require.NoError(t, err)
+		for name, damage := range map[string]func(tx store.Tx) error{
+			"a call is gone": func(tx store.Tx) error { return tx.DropCalls(t.Context(), []store.Key{key}) },
+			"a record is wrong": func(tx store.Tx) error {
+				bad := call
+				bad.Record = bytes.Replace(bad.Record, []byte(`"answered"`), []byte(`"abandoned"`), 1)
+				bad.Seq, bad.Index.Keys = 99, []string{"project:9"}
+				return tx.PutCalls(t.Context(), []store.Call{bad})
+			},
+			"a leg is in another call": func(tx store.Tx) error {
+				bad := leg
+				bad.CallUUID = legKey.UUID
+				other := call
+				other.CallUUID = legKey.UUID
+				if err := tx.PutCalls(t.Context(), []store.Call{other}); err != nil {
+					return err
+				}
+				return tx.PutLegs(t.Context(), []store.Leg{bad})
+			},
+			"evidence is damaged": func(tx store.Tx) error {
+				bad := leg
+				bad.Evidence = []byte{7, 7}
+				return tx.PutLegs(t.Context(), []store.Leg{bad})
+			},
+		} {
+			require.NoError(t, st.Write(t.Context(), damage), name)
+			require.NotEqual(t, want, contents(t, st), name)
+			result, differences := run(t, rebuild.Config{Store: st, Account: account})
+			require.NotEmpty(t, differences, name)
+			for _, d := range differences {
+				require.Contains(t, d.String(), "of account "+account, name)
+			}
+			require.Zero(t, result.Published, name)
+			require.Equal(t, want, contents(t, st), name)
+		}
+	})
+}
+
+func TestARebuildIsLimitedByTimeAndAccount(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		st := database.Open(t)
+		fill(t, st)
+		all, _ := run(t, rebuild.Config{Store: st})
+		one, _ := run(t, rebuild.Config{Store: st, Account: "outbound_answered"})
+		require.Less(t, one.Calls, all.Calls)
+		require.NotZero(t, one.Calls)
+		none, _ := run(t, rebuild.Config{Store: st, Since: time.Now().Add(24 * time.Hour)})
+		require.Zero(t, none.Calls)
+		same, _ := run(t, rebuild.Config{Store: st, Since: time.Now().Add(-time.Hour)})
+		require.Equal(t, all, same)
+	})
+}
+
+// While webhooks come in, a rebuild finds nothing different and spoils nothing.
+func TestARebuildWhileTheServiceRuns(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		st := database.Open(t)
+		fill(t, st)
+		in := ingest.New(ingest.Config{
+			Store: st, Engine: newEngine(), Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+		})
+		ran := make(chan error, 1)
+		go func() { ran <- in.Run(context.Background()) }()
+		var sending sync.WaitGroup
+		for account, list := range bodies(t) {
+			sending.Go(func() {
+				for _, body := range list {
+					if _, err := in.Submit(context.Background(), account+"-2", body); err != nil {
+						t.Error(err)
+					}
+				}
+			})
+		}
+		rebuilt := st
+		if database.Shared {
+			rebuilt = database.Open(t) // another process
+		}
+		for range 3 {
+			_, differences := run(t, rebuild.Config{Store: rebuilt, Publish: true})
+			require.Empty(t, differences)
+		}
+		sending.Wait()
+		in.Stop()
+		require.NoError(t, <-ran)
+		_, differences := run(t, rebuild.Config{Store: st})
+		require.Empty(t, differences)
+	})
+}
+
+// A leg without entries cannot be worked out; it is told, and left with its call.
+func TestARebuildLeavesWhatTheJournalLacks(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		st := database.Open(t)
+		fill(t, st)
+		key := store.Key{Account: "outbound_answered", UUID: "c2b19c63-f17b-4726-b3a1-5b5046e887ef"}
+		entries, err := st.Entries(t.Context(), key)
+		require.NoError(t, err)
+		kept := slices.DeleteFunc(entries, func(e store.Entry) bool { return e.DialogUUID == key.UUID })
+		call, err := st.Call(t.Context(), key)
+		require.NoError(t, err)
+		leg, err := st.Dialog(t.Context(), key)
+		require.NoError(t, err)
+		everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+			trimmed := database.Open(t)
+			require.NoError(t, trimmed.Write(t.Context(), func(tx store.Tx) error {
+				for _, entry := range kept {
+					if err := tx.Append(t.Context(), []*store.Entry{&entry}); err != nil {
+						return err
+					}
+				}
+				if err := tx.PutCalls(t.Context(), []store.Call{call}); err != nil {
+					return err
+				}
+				return tx.PutLegs(t.Context(), []store.Leg{leg})
+			}))
+			_, differences := run(t, rebuild.Config{Store: trimmed})
+			require.Len(t, differences, 1)
+			after, err := trimmed.Call(t.Context(), key)
+			require.NoError(t, err)
+			require.Equal(t, call, after)
+		})
+	})
+}

@@ -1,0 +1,203 @@
+package relay
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+
+	"golang.org/x/sync/errgroup"
+
+	"webhookd/internal/store"
+)
+
+// progress is what a relay knows of its way through the outbox. It reads from the position on, a window of rows at a
+// time. The position moves only up to the first row that is not dealt with; which later rows of the window are is kept
+// in memory, so that they are not sent twice.
+type progress struct {
+	relay *Relay
+	soft  context.Context // of this leadership; done: begin nothing new
+	hard  context.Context // done: give up what was begun
+
+	prepared bool               // the stream and the bucket were there when last looked for
+	through  int64              // the position
+	blocked  map[store.Key]bool // calls with rows that are held back
+	held     int                // how many rows are held back in the store
+	sent     map[int64]int      // how many events of a row that is not dealt with are on the stream
+	done     map[int64]bool     // rows above the position that are dealt with, but for the bucket
+	hold     []store.Held       // rows above the position that are to be held back
+	show     map[string]showing // by key: what the bucket does not show yet
+}
+
+func newProgress(r *Relay) *progress {
+	return &progress{
+		relay: r,
+		sent:  make(map[int64]int),
+		done:  make(map[int64]bool),
+		show:  make(map[string]showing),
+	}
+}
+
+// begin starts a time of leadership. What is on the stream is there whoever leads, so that is all that is kept of the
+// time before: another leader may have moved the position and the bucket in between.
+func (p *progress) begin(soft, hard context.Context) {
+	p.soft, p.hard = soft, hard
+	p.prepared = true
+	for _, held := range p.hold {
+		delete(p.done, held.OutboxID)
+	}
+	for id := range p.done {
+		p.sent[id] = math.MaxInt
+	}
+	clear(p.done)
+	clear(p.show)
+	p.hold = nil
+}
+
+// drain deals with the outbox until it is empty. An error is one that may pass.
+func (p *progress) drain() error {
+	if err := p.adopt(); err != nil {
+		return err
+	}
+	if !p.prepared {
+		if err := p.relay.bus.Prepare(p.soft); err != nil {
+			return err
+		}
+		p.prepared = true
+	}
+	for p.soft.Err() == nil {
+		rows, err := p.relay.store.Unsent(p.soft, p.through, p.relay.config.Batch)
+		if err != nil {
+			return err
+		}
+		if len(rows) == 0 {
+			return nil
+		}
+		if len(p.blocked) > 0 {
+			// An operator may have let a call go since; a row held behind nothing would block it again.
+			if err := p.adopt(); err != nil {
+				return err
+			}
+		}
+		if err := p.round(rows); err != nil {
+			// The stream may be gone; it is looked for before the next attempt.
+			p.prepared = false
+			return err
+		}
+		p.relay.gauges.recover()
+	}
+	return nil
+}
+
+// adopt takes the position from the store, where an operator may have let held rows go.
+func (p *progress) adopt() error {
+	position, err := p.relay.store.Position(p.soft)
+	if err != nil {
+		return err
+	}
+	p.blocked = make(map[store.Key]bool)
+	for _, held := range [][]store.Held{position.Held, p.hold} {
+		for _, row := range held {
+			p.blocked[store.Key{Account: row.Account, UUID: row.CallUUID}] = true
+		}
+	}
+	p.held = len(position.Held)
+	p.moved(position.Through)
+	return nil
+}
+
+// round publishes one window of rows, shows its calls in the bucket, and moves the position as far as it can.
+func (p *progress) round(rows []store.OutboxRow) error {
+	unshown := p.flush() // before the lanes, which may bring something newer for the same key
+	lanes := split(rows)
+	group := errgroup.Group{}
+	group.SetLimit(p.relay.config.Lanes)
+	for _, lane := range lanes {
+		group.Go(func() error { return lane.run(p) })
+	}
+	failed := group.Wait()
+	for _, lane := range lanes {
+		p.take(lane)
+	}
+	// What the lanes did before one failed is kept.
+	moved := p.advance(rows)
+	return cmp.Or(failed, unshown, moved)
+}
+
+// take adds what a lane did.
+func (p *progress) take(lane *lane) {
+	for _, id := range lane.done {
+		p.done[id] = true
+		delete(p.sent, id)
+	}
+	if lane.partial > 0 {
+		p.sent[lane.partialID] = lane.partial
+	}
+	for _, held := range lane.hold {
+		p.blocked[store.Key{Account: held.Account, UUID: held.CallUUID}] = true
+		p.hold = append(p.hold, held)
+	}
+	for key, one := range lane.show {
+		p.show[key] = one
+	}
+	for key := range lane.shown {
+		delete(p.show, key)
+	}
+}
+
+// flush shows in the bucket what the lanes of an earlier round could not.
+func (p *progress) flush() error {
+	for key, one := range p.show {
+		if err := one.apply(p.hard, p.relay); err != nil {
+			return err
+		}
+		delete(p.show, key)
+	}
+	return nil
+}
+
+// advance moves the position to before the first of rows that is not dealt with.
+func (p *progress) advance(rows []store.OutboxRow) error {
+	through := rows[len(rows)-1].ID
+	for i := range rows {
+		if !p.done[rows[i].ID] {
+			through = rows[i].ID - 1
+			break
+		}
+	}
+	for _, one := range p.show {
+		through = min(through, one.row-1)
+	}
+	if through <= p.through || p.hard.Err() != nil {
+		return nil
+	}
+	slices.SortFunc(p.hold, func(a, b store.Held) int { return cmp.Compare(a.OutboxID, b.OutboxID) })
+	at := 0
+	for at < len(p.hold) && p.hold[at].OutboxID <= through {
+		at++
+	}
+	if err := p.relay.store.Advance(p.hard, through, p.hold[:at:at], nil); err != nil {
+		return err
+	}
+	p.held += at
+	p.moved(through)
+	return nil
+}
+
+// moved takes a new position and forgets what lies behind it.
+func (p *progress) moved(through int64) {
+	p.through = through
+	for id := range p.done {
+		if id <= through {
+			delete(p.done, id)
+		}
+	}
+	for id := range p.sent {
+		if id <= through {
+			delete(p.sent, id)
+		}
+	}
+	p.hold = slices.DeleteFunc(p.hold, func(held store.Held) bool { return held.OutboxID <= through })
+	p.relay.gauges.position.Store(through)
+	p.relay.gauges.held.Store(int64(p.held))
+}

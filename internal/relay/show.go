@@ -1,0 +1,57 @@
+package relay
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+
+	"webhookd/internal/correlate"
+	"webhookd/internal/flow"
+	"webhookd/internal/natsbus"
+	"webhookd/internal/store"
+)
+
+// showing is what the bucket is to show under one key after one outbox row.
+type showing struct {
+	key    string
+	row    int64
+	record json.RawMessage // nil: the key is removed
+}
+
+// apply changes the bucket. A record that never fits is left out: the key goes on showing an older state, which is
+// better than holding up all the calls.
+func (s showing) apply(ctx context.Context, r *Relay) error {
+	if s.record == nil {
+		return r.bus.DropCall(ctx, s.key)
+	}
+	err := r.bus.PutCall(ctx, s.key, s.record)
+	if errors.Is(err, natsbus.ErrTooLarge) {
+		r.log.Error("call record too large for the bucket", "key", s.key, "outbox_id", s.row)
+		return nil
+	}
+	return err
+}
+
+// show says what a row does to the bucket: the calls that were merged into this one go, and the call itself is shown
+// until it is settled, which is when an ended call has a revision. A settled call that is reopened is shown again; one
+// that only got a later revision is not.
+func show(row *store.OutboxRow) []showing {
+	var shows []showing
+	for i := range row.Events {
+		if from := row.Events[i].From; from != "" {
+			shows = append(shows, showing{key: flow.BucketKey(row.Account, from), row: row.ID})
+		}
+	}
+	var record struct {
+		State    string `json:"state"`
+		Revision int    `json:"revision"`
+	}
+	if len(row.Record) == 0 || json.Unmarshal(row.Record, &record) != nil {
+		return shows // nothing that could be shown
+	}
+	own := showing{key: flow.BucketKey(row.Account, row.CallUUID), row: row.ID}
+	if record.State != correlate.StateEnded || record.Revision == 0 {
+		own.record = row.Record
+	}
+	return append(shows, own)
+}

@@ -1,0 +1,56 @@
+package relay_test
+
+import (
+	"testing"
+
+	"github.com/stretchr/testify/assert"
+
+	"webhookd/internal/flow"
+	"webhookd/internal/relay"
+)
+
+func TestTheBucketShowsACallUntilItIsSettled(t *testing.T) {
+	t.Parallel()
+	kept, bus := openStore(t), embedded(t)
+	box := watch(kept)
+	start(t, relay.Config{Store: box, Bus: bus})
+	c := newCall("acme")
+	key := flow.BucketKey("acme", c.uuid)
+	step := func(state string, revision int, types ...string) map[string]string {
+		c.state, c.revision = state, revision
+		box.waitThrough(t, write(t, kept, c.change(types...)))
+		return shown(t, bus)
+	}
+	assert.JSONEq(t, `{"account":"acme","call_uuid":"`+c.uuid+`","state":"talking","seq":1,"revision":0,
+		"external":{"name":""}}`, step("talking", 0, "call_talking")[key])
+	assert.Contains(t, step("ended", 0, "call_ended")[key], `"state":"ended"`)
+	assert.Empty(t, step("ended", 1, "call_settled"))
+	assert.Empty(t, step("ended", 1, "dialog_talking"), "late evidence does not bring it back")
+	assert.Empty(t, step("ended", 2, "call_settled"))
+	assert.Contains(t, step("talking", 2, "call_reopened")[key], `"state":"talking"`)
+	assert.Empty(t, step("ended", 3, "call_ended", "call_settled"))
+}
+
+func TestACallThatWentIntoAnotherIsShownNoMore(t *testing.T) {
+	t.Parallel()
+	kept, bus := openStore(t), embedded(t)
+	box := watch(kept)
+	from, into, back := newCall("acme"), newCall("acme"), newCall("acme")
+	merge := func(from, into *call) flow.Change {
+		change := into.change("call_merged")
+		change.Events[0].From = from.uuid
+		return change
+	}
+	last := write(t, kept,
+		from.change("call_started"), into.change("call_started"), merge(from, into),
+		back.change("call_started"), merge(back, into), back.change("dialog_talking")) // all in one batch
+	start(t, relay.Config{Store: box, Bus: bus})
+	box.waitThrough(t, last)
+	keys := shown(t, bus)
+	assert.NotContains(t, keys, flow.BucketKey("acme", from.uuid))
+	assert.Contains(t, keys, flow.BucketKey("acme", into.uuid))
+	assert.Contains(t, keys, flow.BucketKey("acme", back.uuid), "the latest row decides")
+	box.waitThrough(t, write(t, kept, merge(back, into)))
+	assert.Len(t, shown(t, bus), 1)
+	requireWhole(t, bus, from, into, back)
+}

@@ -1,0 +1,132 @@
+package postgres
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"github.com/lib/pq"
+
+	"webhookd/internal/flow"
+	"webhookd/internal/store"
+)
+
+// appendOutbox also tells the other instances; the server does so when the transaction commits, once.
+const appendOutbox = `
+with added as (
+    insert into outbox (journal_id, account, call_uuid, created_at, record, events)
+    select journal_id, account, call_uuid, created_at::timestamptz, record::json, events::json
+    from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+         with ordinality as new(journal_id, account, call_uuid, created_at, record, events, place)
+    order by place
+    returning id
+), told as (
+    select pg_notify('` + outboxChannel + `', current_schema())
+)
+select added.id from added, told`
+
+// AppendOutbox implements [store.Tx].
+func (t *tx) AppendOutbox(ctx context.Context, rows []*store.OutboxRow) error {
+	if len(rows) == 0 {
+		return nil
+	}
+	now := t.store.now().UTC().Truncate(time.Microsecond)
+	events := make(pq.StringArray, len(rows))
+	for i, row := range rows {
+		if row.CreatedAt.IsZero() {
+			row.CreatedAt = now
+		}
+		text, err := encodeEvents(row.Events)
+		if err != nil {
+			return t.fail(ctx, "append to outbox", fmt.Errorf("%w: %w", store.ErrRefused, err))
+		}
+		events[i] = text
+	}
+	var ids []int64
+	err := t.SelectContext(ctx, &ids, appendOutbox,
+		ints(rows, func(r *store.OutboxRow) int64 { return r.JournalID }),
+		texts(rows, func(r *store.OutboxRow) string { return r.Account }),
+		texts(rows, func(r *store.OutboxRow) string { return r.CallUUID }),
+		moments(rows, func(r *store.OutboxRow) time.Time { return r.CreatedAt }),
+		texts(rows, func(r *store.OutboxRow) string { return string(r.Record) }),
+		events)
+	if err != nil {
+		return t.fail(ctx, "append to outbox", err)
+	}
+	slices.Sort(ids) // the numbers were given in the order of rows
+	for i, row := range rows {
+		row.ID = ids[i]
+	}
+	t.outbox = true
+	return nil
+}
+
+func encodeEvents(events []flow.Event) (string, error) {
+	if len(events) == 0 {
+		return "[]", nil
+	}
+	text, err := json.Marshal(events)
+	if err != nil {
+		return "", fmt.Errorf("encode events: %w", err)
+	}
+	return string(text), nil
+}
+
+type outboxRow struct {
+	ID        int64     `db:"id"`
+	JournalID int64     `db:"journal_id"`
+	Account   string    `db:"account"`
+	CallUUID  string    `db:"call_uuid"`
+	CreatedAt time.Time `db:"created_at"`
+	Record    []byte    `db:"record"`
+	Events    []byte    `db:"events"`
+}
+
+const (
+	selectOutbox     = `select id, journal_id, account, call_uuid, created_at, record, events from outbox `
+	selectUnsent     = selectOutbox + `where id > $1 order by id limit $2`
+	selectOutboxRows = selectOutbox + `where id = any($1::bigint[]) order by id`
+	selectChanges    = selectOutbox + `where account = $1 and call_uuid = $2 order by id`
+)
+
+func (s *Store) outboxRows(ctx context.Context, query string, args ...any) ([]store.OutboxRow, error) {
+	var rows []outboxRow
+	if err := s.list(ctx, "read outbox", &rows, query, args...); err != nil {
+		return nil, err
+	}
+	return changesFrom(rows)
+}
+
+func changesFrom(rows []outboxRow) ([]store.OutboxRow, error) {
+	found := make([]store.OutboxRow, len(rows))
+	for i, row := range rows {
+		found[i] = store.OutboxRow{
+			ID: row.ID, JournalID: row.JournalID, CreatedAt: row.CreatedAt.UTC(),
+			Change: flow.Change{Account: row.Account, CallUUID: row.CallUUID, Record: row.Record},
+		}
+		if err := json.Unmarshal(row.Events, &found[i].Events); err != nil {
+			return nil, fmt.Errorf("read events of outbox row %d: %w", row.ID, err)
+		}
+	}
+	return found, nil
+}
+
+// Unsent implements [store.Outbox].
+func (s *Store) Unsent(ctx context.Context, after int64, limit int) ([]store.OutboxRow, error) {
+	return s.outboxRows(ctx, selectUnsent, after, max(0, limit))
+}
+
+// OutboxRows implements [store.Outbox].
+func (s *Store) OutboxRows(ctx context.Context, ids []int64) ([]store.OutboxRow, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	return s.outboxRows(ctx, selectOutboxRows, pq.Int64Array(ids))
+}
+
+// Changes implements [store.Reader].
+func (s *Store) Changes(ctx context.Context, call store.Key) ([]store.OutboxRow, error) {
+	return s.outboxRows(ctx, selectChanges, call.Account, call.UUID)
+}

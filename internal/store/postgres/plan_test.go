@@ -1,0 +1,217 @@
+package postgres
+
+import (
+	"database/sql"
+	"encoding/json"
+	"fmt"
+	"testing"
+
+	"github.com/lib/pq"
+	"github.com/stretchr/testify/require"
+
+	"webhookd/internal/store"
+	"webhookd/internal/store/postgres/pgtest"
+)
+
+// A history of tens of thousands of calls: one account has most of them, another one few.
+const history = `
+insert into calls (account, call_uuid, record, ledger, seq, revision, heard_at, updated_at, state, open, direction,
+                   disposition, hangup_by, missed, connected, started_at, keys)
+select case n % 10 when 0 then 'small' else 'acme' end, lpad(to_hex(n), 36, '0'),
+       json_build_object('n', n, 'filler', repeat(md5(n::text), 20)), '', 1, 1, now(), now(),
+       case n % 500 when 0 then 'talking' else 'ended' end, n % 500 = 0, 'inbound', 'answered', 'external', n % 50 = 1,
+       true, timestamptz '2024-01-01Z' + n * interval '1 minute',
+       array['consultant:' || n % 40, 'number:' || n % 9000, 'project:' || n % 3]
+from generate_series(1, 40000) n;
+insert into call_keys (account, key, started_at, call_uuid)
+select account, key, started_at, call_uuid from calls, unnest(keys) key;
+insert into legs (account, dialog_uuid, call_uuid, evidence)
+select account, call_uuid, call_uuid, decode(repeat(md5(call_uuid), 20), 'hex') from calls;
+insert into journal (account, received_at, origin, event_name, dialog_uuid, call_uuid, ignored, sha256, body)
+select account, now(), 'pbx', 'dialog_create', dialog_uuid, null, false, sha256(dialog_uuid::bytea), evidence from legs;
+insert into outbox (journal_id, account, call_uuid, created_at, record, events)
+select 1, account, call_uuid, now(), record, '[]' from calls;
+insert into due (account, call_uuid, kind, due_at)
+select account, call_uuid, 'reap', started_at from calls;
+insert into outbox_held (outbox_id, account, call_uuid, poison, reason, held_at)
+select id, account, call_uuid, false, '', now() from outbox where id % 20 = 0;
+insert into quarantine (account, received_at, last_at, count, code, reason, sha256, body, truncated)
+select account, now(), now(), 1, '', '', sha256, body, false from journal;
+analyze`
+
+// node is what explain tells of one step of a plan.
+type node struct {
+	Type     string `json:"Node Type"`
+	Relation string `json:"Relation Name"`
+	Plans    []node `json:"Plans"`
+}
+
+func (n node) scansWhole() []string {
+	var tables []string
+	if n.Type == "Seq Scan" {
+		tables = append(tables, n.Relation)
+	}
+	for _, below := range n.Plans {
+		tables = append(tables, below.scansWhole()...)
+	}
+	return tables
+}
+
+func TestNoQuestionReadsAWholeTable(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	require.NoError(t, Migrate(t.Context(), url))
+	db, err := sql.Open("postgres", url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	_, err = db.Exec(history)
+	require.NoError(t, err)
+
+	type question struct {
+		query string
+		args  []any
+	}
+	questions := map[string]question{
+		"legs of calls": {legsOfCalls, []any{accounts(), uuids()}},
+		"put legs":      {putLegs, []any{accounts(), uuids(), uuids(), pq.ByteaArray(make([][]byte, batch))}},
+		"calls":         {callsByKey, []any{accounts(), uuids()}},
+		"put calls": {putCalls, []any{
+			accounts(), uuids(), blanks(), same("{}"), pq.ByteaArray(make([][]byte, batch)), pq.Int64Array(make([]int64, batch)),
+			pq.Int64Array(make([]int64, batch)), times(), times(), same("ended"), blanks(), blanks(), blanks(),
+			pq.BoolArray(make([]bool, batch)), pq.BoolArray(make([]bool, batch)), times(), blanks(), same("{number:1}"),
+		}},
+		"entries of a call": {entriesOfCall, []any{"acme", uuid(77)}},
+		"append": {appendEntries, []any{
+			accounts(), times(), blanks(), blanks(), blanks(), blanks(), blanks(), pq.BoolArray(make([]bool, batch)),
+			pq.ByteaArray(make([][]byte, batch)), pq.ByteaArray(make([][]byte, batch)),
+		}},
+		"unsent":      {selectUnsent, []any{39_000, 100}},
+		"outbox rows": {selectOutboxRows, []any{pq.Int64Array{5, 6, 7}}},
+		"changes":     {selectChanges, []any{"acme", uuid(77)}},
+		"put due":     {putDue, []any{accounts(), uuids(), same("reap"), times()}},
+		"drop due":    {dropDue, []any{accounts(), uuids(), same("reap")}},
+		"due":         {selectDue, []any{"2024-01-01T01:00:00Z", 100}},
+		"next due":    {nextDue, nil},
+		"quarantined": {selectQuarantined, []any{"acme", 50}},
+		"one call":    {selectCall, []any{"acme", uuid(77)}},
+		"one dialog":  {selectDialog, []any{"acme", uuid(77)}},
+		"advance":     {advance, []any{5, pq.Int64Array{20}, pq.Int64Array{21}, same("acme")[:1], same("")[:1], pq.BoolArray{true}, same("")[:1], times()[:1]}},
+	}
+	before := &store.Cursor{StartedAt: 1705000000, CallUUID: uuid(500)}
+	yes, no := true, false
+	for name, filter := range map[string]store.CallFilter{
+		"page":                {},
+		"page of few":         {Account: "small"},
+		"page of nobody":      {Account: "nobody"},
+		"later page":          {Before: before},
+		"open":                {Open: true},
+		"open, later page":    {Open: true, Before: before},
+		"talking":             {State: "talking"},
+		"ended":               {State: "ended"},
+		"missed":              {Missed: &yes},
+		"not missed":          {Missed: &no},
+		"disposition":         {Disposition: "answered"},
+		"between":             {From: 1705000000, To: 1705009000, HangupBy: "external", Direction: "inbound"},
+		"number":              {Keys: []string{"number:77"}},
+		"project":             {Keys: []string{"project:1"}, Before: before},
+		"consultant, missed":  {Keys: []string{"consultant:7"}, Missed: &yes},
+		"project, consultant": {Keys: []string{"project:1", "consultant:7"}, From: 1705000000},
+		"unknown number":      {Keys: []string{"number:none", "project:1"}},
+	} {
+		if filter.Account == "" {
+			filter.Account = "acme"
+		}
+		filter.Limit = 50
+		query, args := searchCalls(filter)
+		questions["search: "+name] = question{query, args}
+	}
+	for name, q := range questions {
+		var plan []byte
+		require.NoError(t, db.QueryRow("explain (format json) "+q.query, q.args...).Scan(&plan), name)
+		var explained []struct{ Plan node }
+		require.NoError(t, json.Unmarshal(plan, &explained), name)
+		tables := explained[0].Plan.scansWhole()
+		for _, table := range tables {
+			require.Equal(t, "relay", table, "%s reads the whole of %s:\n%s", name, tables, plan)
+		}
+	}
+}
+
+// A call's search keys are written once, however many webhooks follow.
+func TestSearchKeysAreWrittenOnce(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	require.NoError(t, Migrate(t.Context(), url))
+	s, err := Open(t.Context(), Config{URL: url})
+	require.NoError(t, err)
+	db, err := sql.Open("postgres", url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	var keysBefore string
+	for step, state := range []string{"ringing", "talking", "ended"} {
+		require.NoError(t, s.Write(t.Context(), func(tx store.Tx) error {
+			var rows []store.Call
+			for n := range 10 {
+				rows = append(rows, store.Call{
+					Account: "acme", CallUUID: uuid(n), Record: fmt.Appendf(nil, `{"state":%q}`, state), Seq: int64(step),
+					Index: store.Index{State: state, StartedAt: 1705000000, Keys: []string{"number:1", "project:1"}},
+				})
+			}
+			return tx.PutCalls(t.Context(), rows)
+		}))
+		var keys string
+		require.NoError(t, db.QueryRow(`select string_agg(ctid || ' ' || xmin, ',' order by ctid) from call_keys`).Scan(&keys))
+		if step > 0 {
+			require.Equal(t, keysBefore, keys, "search keys were written again")
+		}
+		keysBefore = keys
+	}
+}
+
+// Every webhook updates calls and legs. That leaves the indexes alone as long as they, conditions included, use no
+// column that changes at every webhook.
+func TestIndexesUseNoColumnThatWebhooksChange(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	require.NoError(t, Migrate(t.Context(), url))
+	db, err := sql.Open("postgres", url)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	var columns pq.StringArray
+	require.NoError(t, db.QueryRow(`
+select array_agg(distinct attrelid::regclass || '.' || attname)
+from pg_depend join pg_attribute on attrelid = refobjid and attnum = refobjsubid
+where refclassid = 'pg_class'::regclass and refobjid in ('calls'::regclass, 'legs'::regclass) and refobjsubid > 0
+  and (classid = 'pg_class'::regclass and objid in (select indexrelid from pg_index)
+       or classid = 'pg_constraint'::regclass)`).Scan(&columns))
+	require.ElementsMatch(t, []string{
+		"calls.account", "calls.call_uuid", "calls.merged_into", "calls.missed", "calls.open", "calls.started_at",
+		"legs.account", "legs.call_uuid", "legs.dialog_uuid",
+	}, columns)
+}
+
+const batch = 50
+
+func uuid(n int) string { return fmt.Sprintf("%036x", n) }
+
+func accounts() pq.StringArray { return same("acme") }
+func blanks() pq.StringArray   { return same("") }
+func times() pq.StringArray    { return same("2024-01-01T00:00:00Z") }
+
+func same(value string) pq.StringArray {
+	values := make(pq.StringArray, batch)
+	for i := range values {
+		values[i] = value
+	}
+	return values
+}
+
+func uuids() pq.StringArray {
+	values := make(pq.StringArray, batch)
+	for i := range values {
+		values[i] = uuid(i * 700)
+	}
+	return values
+}

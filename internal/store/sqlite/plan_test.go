@@ -1,0 +1,92 @@
+package sqlite
+
+import (
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"webhookd/internal/store"
+)
+
+// What SQLite says of a step that reads a table from end to end, and of one that sorts.
+var (
+	wholeTable = regexp.MustCompile(`^SCAN \w+$`)
+	sorts      = regexp.MustCompile(`TEMP B-TREE FOR ORDER BY`)
+)
+
+func TestNoQuestionReadsAWholeTableAndNoPageIsSorted(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "calls.db")})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+
+	type question struct {
+		query string
+		args  []any
+	}
+	questions := map[string]question{
+		"legs of a call": {legsOfCall, []any{"acme", "1"}},
+		"entries":        {entriesOfCall, []any{"acme", "1"}},
+		"unsent":         {selectUnsent, []any{1, 10}},
+		"outbox rows":    {selectOutboxRows, []any{"[1,2]"}},
+		"changes":        {selectChanges, []any{"acme", "1"}},
+		"due":            {selectDue, []any{1, 10}},
+		"next due":       {nextDue, nil},
+		"quarantined":    {selectQuarantined, []any{"acme", 10}},
+	}
+	before := &store.Cursor{StartedAt: 1705000000, CallUUID: "1"}
+	yes, no := true, false
+	for name, filter := range map[string]store.CallFilter{
+		"page":                {},
+		"later page":          {Before: before},
+		"open":                {Open: true, Before: before},
+		"talking":             {State: "talking"},
+		"ended":               {State: "ended"},
+		"missed":              {Missed: &yes},
+		"not missed":          {Missed: &no},
+		"between":             {From: 1705000000, To: 1705009000, HangupBy: "external", Direction: "inbound"},
+		"project":             {Keys: []string{"project:1"}, Before: before},
+		"consultant, missed":  {Keys: []string{"consultant:7"}, Missed: &yes},
+		"project, consultant": {Keys: []string{"project:1", "consultant:7"}, From: 1705000000},
+	} {
+		filter.Account, filter.Limit = "acme", 50
+		query, args := searchCalls(filter)
+		questions["search: "+name] = question{query, args}
+	}
+	for name, q := range questions {
+		var steps []struct {
+			ID      int    `db:"id"`
+			Parent  int    `db:"parent"`
+			NotUsed int    `db:"notused"`
+			Detail  string `db:"detail"`
+		}
+		require.NoError(t, s.reader.Select(&steps, "explain query plan "+q.query, q.args...), name)
+		require.NotEmpty(t, steps, name)
+		for _, step := range steps {
+			require.NotRegexp(t, wholeTable, step.Detail, name)
+			if strings.HasPrefix(name, "search: ") {
+				require.NotRegexp(t, sorts, step.Detail, name)
+			}
+		}
+	}
+	query, _ := searchCalls(store.CallFilter{Account: "acme", Open: true})
+	requireIndex(t, s, "calls_open_idx", query)
+	query, _ = searchCalls(store.CallFilter{Account: "acme", Missed: &yes})
+	requireIndex(t, s, "calls_missed_idx", query)
+}
+
+func requireIndex(t *testing.T, s *Store, index, query string) {
+	t.Helper()
+	rows, err := s.reader.Query("explain query plan "+query, "acme")
+	require.NoError(t, err)
+	defer func() { require.NoError(t, rows.Close()) }()
+	require.True(t, rows.Next())
+	var id, parent, notUsed int
+	var detail string
+	require.NoError(t, rows.Scan(&id, &parent, &notUsed, &detail))
+	require.Contains(t, detail, index)
+	require.NoError(t, rows.Err())
+}

@@ -1,0 +1,106 @@
+package sqlite
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"webhookd/internal/store"
+)
+
+const defaultPage = 100 // calls, where the filter sets no limit
+
+// Calls implements [store.Reader]. A limit of 0 means 100.
+func (s *Store) Calls(ctx context.Context, filter store.CallFilter) ([]store.Call, error) {
+	query, args := searchCalls(filter)
+	var rows []callRow
+	if err := s.list(ctx, "search calls", &rows, query, args...); err != nil {
+		return nil, err
+	}
+	return callsOf(rows)
+}
+
+// condition collects the parts of a where clause and their values, in the order of the question marks.
+type condition struct {
+	parts []string
+	args  []any
+}
+
+func (c *condition) and(part string, values ...any) {
+	c.parts = append(c.parts, part)
+	c.args = append(c.args, values...)
+}
+
+// searchCalls makes the question: pages go along an index in page order, that of one search key if there is one. The
+// partial indexes need their conditions in the words they were made with. A cross join keeps the order of the tables.
+func searchCalls(filter store.CallFilter) (string, []any) {
+	var where condition
+	page, from := "call", "calls call"
+	keys := drivingFirst(filter.Keys)
+	if len(keys) > 0 {
+		page = "found"
+		from = `call_keys found cross join calls call on call.account = found.account and call.call_uuid = found.call_uuid`
+	}
+	where.and(page+".account = ?", filter.Account)
+	for i, key := range keys {
+		if i == 0 {
+			where.and("found.key = ?", key)
+			continue
+		}
+		where.and(`exists (select 1 from call_keys other where other.account = found.account and other.key = ?
+       and other.started_at = found.started_at and other.call_uuid = found.call_uuid)`, key)
+	}
+	if !filter.From.IsZero() {
+		where.and(page+".started_at >= ?", int64(filter.From))
+	}
+	if !filter.To.IsZero() {
+		where.and(page+".started_at < ?", int64(filter.To))
+	}
+	if filter.Before != nil {
+		where.and("("+page+".started_at, "+page+".call_uuid) < (?, ?)",
+			int64(filter.Before.StartedAt), filter.Before.CallUUID)
+	}
+	where.and("call.merged_into is null")
+	if filter.Open || (filter.State != "" && filter.State != "ended") {
+		where.and("call.state <> 'ended'")
+	}
+	if filter.State != "" {
+		where.and("call.state = ?", filter.State)
+	}
+	if filter.Direction != "" {
+		where.and("call.direction = ?", filter.Direction)
+	}
+	if filter.Disposition != "" {
+		where.and("call.disposition = ?", filter.Disposition)
+	}
+	if filter.HangupBy != "" {
+		where.and("call.hangup_by = ?", filter.HangupBy)
+	}
+	switch {
+	case filter.Missed != nil && *filter.Missed:
+		where.and("call.missed")
+	case filter.Missed != nil:
+		where.and("not call.missed")
+	}
+	limit := filter.Limit
+	if limit <= 0 {
+		limit = defaultPage
+	}
+	return fmt.Sprintf("select %s\nfrom %s\nwhere %s\norder by %s.started_at desc, %s.call_uuid desc\nlimit %d",
+		callColumns, from, strings.Join(where.parts, "\n  and "), page, page, limit), where.args
+}
+
+// drivingFirst puts the key that fewest calls are likely to have at the front: a project's are the most common.
+func drivingFirst(keys []string) []string {
+	project := store.ProjectKey("")
+	var rare, common []string
+	for _, key := range keys {
+		if strings.HasPrefix(key, project) {
+			common = append(common, key)
+		} else {
+			rare = append(rare, key)
+		}
+	}
+	return slices.Concat(rare, common)
+}

@@ -1,0 +1,166 @@
+// Package sqlite keeps the store in one SQLite file, for an installation of one instance: the default that needs no
+// server. It decides nothing about calls and knows no other adapter.
+//
+// One connection writes and a few read. Every commit is on disk when it returns (write-ahead log, synchronous=FULL).
+// The file belongs to one process: a lock file beside it says so.
+package sqlite
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/jmoiron/sqlx"
+	_ "modernc.org/sqlite" // the driver "sqlite"
+
+	"webhookd/internal/store"
+	"webhookd/internal/store/bell"
+)
+
+// Config says where the database is.
+type Config struct {
+	// Path is the file. It and its directory are made if absent, for this user only. Beside it are "<Path>-wal" and
+	// "<Path>-shm", which belong to the database, and "<Path>.lock".
+	Path string
+	// Now is the clock; nil means time.Now.
+	Now func() time.Time
+}
+
+// readConns is how many connections read.
+const readConns = 4
+
+// Store implements [store.Store].
+type Store struct {
+	reader  *sqlx.DB
+	writer  *sqlx.DB      // of one connection
+	writing chan struct{} // holds one token while that connection is in use
+	lock    *fileLock
+	now     func() time.Time
+	bell    bell.Bell
+
+	open  context.Context // ends with Close
+	close context.CancelFunc
+
+	leading sync.Mutex
+	leader  *lease // nil while nobody leads
+}
+
+var _ store.Store = (*Store)(nil)
+
+// ErrInUse says that another process has the database file.
+var ErrInUse = errors.New("another webhookd uses this database file")
+
+// Open opens the database file, or makes it, and brings its schema to the version of this program. It returns
+// [ErrInUse] while another process, or another Store of this one, has the file.
+func Open(ctx context.Context, config Config) (_ *Store, err error) {
+	path, err := filepath.Abs(config.Path)
+	if err != nil || config.Path == "" {
+		return nil, fmt.Errorf("open database %q: a path is needed", config.Path)
+	}
+	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+		return nil, fmt.Errorf("make directory of database: %w", err)
+	}
+	lock, err := lockFile(path + ".lock")
+	if err != nil {
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	s := &Store{lock: lock, now: config.Now, writing: make(chan struct{}, 1)}
+	if s.now == nil {
+		s.now = time.Now
+	}
+	s.open, s.close = context.WithCancel(context.Background())
+	defer func() {
+		if err != nil {
+			_ = s.Close()
+		}
+	}()
+	if err := touch(path); err != nil {
+		return nil, err
+	}
+	if s.writer, err = connect(path, 1, "synchronous(FULL)", "journal_mode(WAL)", "busy_timeout(5000)"); err != nil {
+		return nil, err
+	}
+	if err := migrate(ctx, s.writer.DB); err != nil {
+		return nil, err
+	}
+	if s.reader, err = connect(path, readConns, "query_only(1)", "busy_timeout(5000)"); err != nil {
+		return nil, err
+	}
+	return s, nil
+}
+
+// touch makes the file if it is absent, so that nobody else may read it; SQLite would let the umask decide.
+func touch(path string) error {
+	file, err := os.OpenFile(path, os.O_CREATE|os.O_RDWR, 0o600)
+	if err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	if err := file.Close(); err != nil {
+		return fmt.Errorf("open database: %w", err)
+	}
+	return nil
+}
+
+func connect(path string, conns int, pragmas ...string) (*sqlx.DB, error) {
+	slashed := filepath.ToSlash(path)
+	if !strings.HasPrefix(slashed, "/") { // it begins with a drive
+		slashed = "/" + slashed
+	}
+	dsn := url.URL{
+		Scheme: "file", Opaque: (&url.URL{Path: slashed}).EscapedPath(),
+		RawQuery: url.Values{"_pragma": pragmas, "_txlock": {"immediate"}}.Encode(),
+	}
+	db, err := sqlx.Open("sqlite", dsn.String())
+	if err != nil {
+		return nil, fmt.Errorf("open database: %w", classify(err))
+	}
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns)
+	return db, nil
+}
+
+// Kind implements [store.Store].
+func (*Store) Kind() string { return "sqlite" }
+
+// Ping implements [store.Store].
+func (s *Store) Ping(ctx context.Context) error {
+	var version int64
+	err := s.read(ctx, "read schema version", &version,
+		`select coalesce(max(version_id), 0) from `+versionTable+` where is_applied`)
+	if err != nil {
+		return err
+	}
+	known, err := latestVersion()
+	if err != nil {
+		return err
+	}
+	if version != known {
+		return fmt.Errorf("%w: its schema has version %d, this program knows %d", store.ErrUnavailable, version, known)
+	}
+	return nil
+}
+
+// Close implements [store.Store]. A Write that runs is waited for, a lease is lost, and wakes end.
+func (s *Store) Close() error {
+	s.close()
+	s.loseLeader()
+	s.writing <- struct{}{}
+	defer func() { <-s.writing }()
+	var errs []error
+	for _, db := range []*sqlx.DB{s.reader, s.writer} { // the last one to close tidies the write-ahead log up
+		if db != nil {
+			errs = append(errs, db.Close())
+		}
+	}
+	errs = append(errs, s.lock.release())
+	if err := errors.Join(errs...); err != nil {
+		return fmt.Errorf("close database: %w", err)
+	}
+	return nil
+}
