@@ -35,7 +35,7 @@ comment on column journal.event_time is 'The webhook''s event_time, whole second
 comment on column journal.dialog_uuid is 'The dialog it is about, lower case; null for other families and for settle.';
 comment on column journal.call_uuid is 'The call it is about; only of settle.';
 comment on column journal.ignored is 'A webhook of another family: kept, changes nothing.';
-comment on column journal.sha256 is 'SHA-256 of body. A body is kept once in an account.';
+comment on column journal.sha256 is 'SHA-256 of body (for what webhookd wrote itself: of origin, a NUL byte and body). A body is kept once in an account.';
 comment on column journal.body is 'The body byte for byte as received; bytes, because it need not be valid UTF-8.';
 
 -- Legs: one dialog each, with what was merged for it. Rewritten at every webhook, on no indexed column.

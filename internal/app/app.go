@@ -80,12 +80,9 @@ func New(ctx context.Context, cfg config.Config, options Options) (_ *App, err e
 
 // build makes the parts that work on what was opened.
 func (a *App) build(options Options) error {
-	rules, err := rules(a.cfg)
+	engine, err := newEngine(a.cfg)
 	if err != nil {
 		return err
-	}
-	engine := &ingest.Engine{
-		Rules: rules, SettleDelay: a.cfg.SettleDelay, RingLimit: a.cfg.RingLimit, CallLimit: a.cfg.CallLimit,
 	}
 	a.due = due.New(due.Config{Store: a.store, Engine: engine, Logger: a.log, Now: options.Now})
 	a.ingest = ingest.New(ingest.Config{

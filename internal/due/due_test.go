@@ -174,6 +174,21 @@ func TestACallSettlesAfterItsDelay(t *testing.T) {
 	})
 }
 
+// A webhook that looks like the entry of a settle cannot take its place.
+func TestASettleCannotBeForestalled(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bundle, _ everystore.Database) {
+		b.take(t, []byte(`{"event_type":"webhookd","event_name":"call_settled","call_uuid":"`+callUUID+`","revision":1}`))
+		b.take(t, webhooks(t)...)
+		b.pass(t, 10*time.Second)
+		require.Equal(t, 1, b.call(t, callUUID).Revision)
+		entries, err := b.st.Entries(t.Context(), store.Key{Account: account, UUID: callUUID})
+		require.NoError(t, err)
+		require.JSONEq(t, `{"event_type":"webhookd","event_name":"call_settled","call_uuid":"`+callUUID+`","revision":1}`,
+			string(entries[8].Body))
+	})
+}
+
 // Evidence that comes after the call was settled and changes its record raises the revision; other evidence does not.
 func TestLateEvidenceRaisesTheRevision(t *testing.T) {
 	t.Parallel()

@@ -31,7 +31,8 @@ func (m made) entry(account string, now time.Time, origin store.Origin) (*store.
 	}
 	return &store.Entry{
 		Account: account, ReceivedAt: now, Origin: origin, EventName: m.EventName, DialogUUID: m.DialogUUID,
-		CallUUID: m.CallUUID, SHA256: sha256.Sum256(body), Body: body,
+		// The origin goes into the sum, so that no webhook can take an entry's place by having the same body.
+		CallUUID: m.CallUUID, SHA256: sha256.Sum256(append([]byte(origin+"\x00"), body...)), Body: body,
 	}, nil
 }
 

@@ -1,0 +1,82 @@
+# Everything here needs Go and make; what else a target needs, it gets by itself and says so.
+
+.DEFAULT_GOAL := help
+SHELL := /bin/sh
+
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
+BINARY  := bin/webhookd
+CALL    := fixtures/outbound_answered/webhooks.ndjson
+LINT    := go tool -modfile=tools/go.mod golangci-lint
+# Arguments for run, e.g. make run ARGS="--listen 127.0.0.1:9090"
+ARGS    ?=
+
+.PHONY: help
+help: ## Print this
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z0-9-]*:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: build
+build: ## Build bin/webhookd
+	go build -trimpath -ldflags "-s -w -X main.version=$(VERSION)" -o $(BINARY) ./cmd/webhookd
+
+.PHONY: run
+run: build ## Build and serve on embedded defaults, data in ./data; the first time, show a recorded call
+	@exec ./$(BINARY) serve --demo $(CALL) $(ARGS)
+
+.PHONY: demo
+demo: build ## As run, on free ports and with data that is thrown away afterwards
+	@dir=$$(mktemp -d) && trap 'rm -rf "$$dir"' EXIT && trap : INT TERM && \
+	./$(BINARY) serve --demo $(CALL) --listen 127.0.0.1:0 --nats-listen 127.0.0.1:0 --data-dir "$$dir" $(ARGS)
+
+.PHONY: fixtures
+fixtures: build ## Post every recorded webhook in fixtures/ to the webhookd that runs on this machine
+	./$(BINARY) replay fixtures/*/*.ndjson
+
+.PHONY: test
+test: ## Run all tests, on a real Postgres (WEBHOOKD_TEST_DATABASE_URL, or a throw-away one) and real NATS
+	scripts/with-postgres go test ./...
+
+.PHONY: race
+race: ## Run all tests with the race detector
+	scripts/need-cc
+	scripts/with-postgres go test -race -timeout 12m ./...
+
+.PHONY: e2e
+e2e: ## Send the recorded call through real server processes, embedded and on Postgres and nats-server
+	scripts/with-postgres go test -count=1 -run 'TestTheRecordedCall|TestAKilledService|TestTheDemonstration' -v ./cmd/webhookd
+
+.PHONY: vet
+vet: ## Run go vet
+	go vet ./...
+
+.PHONY: lint
+lint: ## Run golangci-lint at its pinned version: every linter that .golangci.yml does not turn off, staticcheck among them
+	$(LINT) config verify
+	$(LINT) run --allow-parallel-runners ./...
+	$(LINT) fmt --diff ./...
+
+.PHONY: fmt
+fmt: ## Format the code (gofumpt, imports)
+	$(LINT) fmt ./...
+
+.PHONY: tidy
+tidy: ## Check that go.mod and go.sum say what the code needs, and that no module was tampered with
+	go mod tidy -diff
+	cd tools && go mod tidy -diff
+	go mod verify
+
+.PHONY: docs
+docs: ## Write the documents that are made from the code
+	go test ./internal/config -run TestTheReferenceIsInStep -update
+
+.PHONY: check
+check: ## Everything that must hold before a change goes in: tidy, build, vet, lint, race, e2e
+	$(MAKE) tidy
+	$(MAKE) build
+	$(MAKE) vet
+	$(MAKE) lint
+	$(MAKE) race
+	$(MAKE) e2e
+
+.PHONY: clean
+clean: ## Remove what was built (not ./data)
+	rm -rf bin

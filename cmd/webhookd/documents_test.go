@@ -1,0 +1,111 @@
+package main
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+)
+
+const top = "../.."
+
+// documents gives every Markdown file of the repository.
+func documents(t *testing.T) []string {
+	t.Helper()
+	var found []string
+	for _, pattern := range []string{"*.md", "docs/*.md", "fixtures/*.md"} {
+		files, err := filepath.Glob(filepath.Join(top, pattern))
+		require.NoError(t, err)
+		require.NotEmpty(t, files, pattern)
+		found = append(found, files...)
+	}
+	return found
+}
+
+var link = regexp.MustCompile(`\]\(([^)#:\s]+)(#[^)\s]*)?\)`)
+
+func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
+	t.Parallel()
+	for _, document := range documents(t) {
+		data, err := os.ReadFile(document)
+		require.NoError(t, err)
+		for _, match := range link.FindAllStringSubmatch(string(data), -1) {
+			require.FileExists(t, filepath.Join(filepath.Dir(document), match[1]), "linked from %s", document)
+		}
+	}
+}
+
+func TestTheIndexHasEveryDocument(t *testing.T) {
+	t.Parallel()
+	index, err := os.ReadFile(filepath.Join(top, "docs", "README.md"))
+	require.NoError(t, err)
+	files, err := filepath.Glob(filepath.Join(top, "docs", "*.md"))
+	require.NoError(t, err)
+	for _, file := range files {
+		if name := filepath.Base(file); name != "README.md" {
+			require.Contains(t, string(index), "]("+name+")")
+		}
+	}
+}
+
+func TestEveryDependencyHasItsReason(t *testing.T) {
+	t.Parallel()
+	module, err := os.ReadFile(filepath.Join(top, "go.mod"))
+	require.NoError(t, err)
+	reasons, err := os.ReadFile(filepath.Join(top, "docs", "dependencies.md"))
+	require.NoError(t, err)
+	direct := 0
+	for line := range strings.Lines(string(module)) {
+		fields := strings.Fields(line)
+		if len(fields) == 2 && strings.HasPrefix(fields[1], "v") {
+			direct++
+			require.Contains(t, string(reasons), "| `"+fields[0]+"` |")
+		}
+	}
+	require.NotZero(t, direct)
+	for _, match := range regexp.MustCompile("(?m)^\\| `([^`]+)` \\|").FindAllStringSubmatch(string(reasons), -1) {
+		require.Contains(t, string(module), "\t"+match[1]+" v", "a reason for what is not there")
+	}
+}
+
+// Every make target and every command that a document names exists.
+func TestDocumentsNameWhatExists(t *testing.T) {
+	t.Parallel()
+	makefile, err := os.ReadFile(filepath.Join(top, "Makefile"))
+	require.NoError(t, err)
+	root := newRoot(process{})
+	for _, document := range documents(t) {
+		data, err := os.ReadFile(document)
+		require.NoError(t, err)
+		for _, match := range regexp.MustCompile("(?m)(?:`|^)make ([a-z0-9-]+)").FindAllStringSubmatch(string(data), -1) {
+			require.Contains(t, string(makefile), "\n"+match[1]+": ", "%s names make %s", document, match[1])
+		}
+		for _, match := range regexp.MustCompile("(?:`|bin/)webhookd ([a-z-]+)").FindAllStringSubmatch(string(data), -1) {
+			command, _, err := root.Find([]string{match[1]})
+			require.NoError(t, err, "%s names webhookd %s", document, match[1])
+			require.NotSame(t, root, command, "%s names webhookd %s", document, match[1])
+		}
+	}
+}
+
+// Every field of the recorded call's record is explained, and every type of its events.
+func TestTheRecordAndTheEventsAreExplained(t *testing.T) {
+	t.Parallel()
+	fields, err := os.ReadFile(filepath.Join(top, "docs", "calls.md"))
+	require.NoError(t, err)
+	var record map[string]any
+	require.NoError(t, json.Unmarshal([]byte(read(t, "call.json")), &record))
+	for name := range record {
+		require.Contains(t, string(fields), "\n| `"+name+"` | ")
+	}
+	types, err := os.ReadFile(filepath.Join(top, "docs", "nats-events.md"))
+	require.NoError(t, err)
+	for _, event := range wantedEvents(t) {
+		name, _, _ := strings.Cut(event, " ")
+		require.Contains(t, string(types), "\n| `"+name+"` | ")
+	}
+}

@@ -1,0 +1,27 @@
+package main
+
+import (
+	"context"
+	"os"
+	"os/signal"
+	"syscall"
+)
+
+// onSignal gives a context that is done when the process is asked to end (SIGINT, SIGTERM). Asked a second time, the
+// process ends at once, whatever it is doing.
+func onSignal(parent context.Context) (ctx context.Context, stop func()) {
+	ctx, cancel := context.WithCancel(parent)
+	asked := make(chan os.Signal, 2)
+	signal.Notify(asked, syscall.SIGINT, syscall.SIGTERM)
+	go func() {
+		<-asked
+		cancel()
+		<-asked
+		_, _ = os.Stderr.WriteString("webhookd: asked a second time to stop: ending at once\n")
+		os.Exit(exitFailure)
+	}()
+	return ctx, func() {
+		signal.Stop(asked)
+		cancel()
+	}
+}

@@ -1,0 +1,70 @@
+package main
+
+import (
+	"encoding/json"
+	"fmt"
+	"runtime"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+// version is set by the linker (see Makefile); a build by `go install` has the module's version instead.
+var version string
+
+// buildInfo is what this binary was made from.
+type buildInfo struct {
+	Version  string `json:"version"`
+	Revision string `json:"revision,omitempty"`
+	Modified bool   `json:"modified,omitempty"`
+	Time     string `json:"time,omitempty"` // of the revision, RFC 3339
+	Go       string `json:"go"`
+	Platform string `json:"platform"`
+}
+
+func readBuild() buildInfo {
+	b := buildInfo{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	info, ok := debug.ReadBuildInfo()
+	if !ok {
+		return b
+	}
+	if b.Version == "" {
+		b.Version = info.Main.Version
+	}
+	for _, setting := range info.Settings {
+		switch setting.Key {
+		case "vcs.revision":
+			b.Revision = setting.Value
+		case "vcs.modified":
+			b.Modified = setting.Value == "true"
+		case "vcs.time":
+			b.Time = setting.Value
+		}
+	}
+	return b
+}
+
+func newVersion(proc process) *cobra.Command {
+	var asJSON bool
+	command := &cobra.Command{
+		Use:   "version",
+		Short: "Print what this binary was built from",
+		Args:  cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			b := readBuild()
+			line := fmt.Appendf(nil, "webhookd %s (%s, %s)", b.Version, b.Go, b.Platform)
+			if asJSON {
+				var err error
+				if line, err = json.Marshal(b); err != nil {
+					return fmt.Errorf("encode version: %w", err)
+				}
+			}
+			if _, err := fmt.Fprintf(proc.out, "%s\n", line); err != nil {
+				return fmt.Errorf("print version: %w", err)
+			}
+			return nil
+		},
+	}
+	command.Flags().BoolVar(&asJSON, "json", false, "print one JSON object")
+	return command
+}

@@ -1,0 +1,39 @@
+package config
+
+import "strconv"
+
+const shortSecret = 16
+
+// Check looks at the rules that hold between keys; what one key can say by itself was checked when it was read. It
+// returns an *Error.
+func (c Config) Check() error {
+	if len(c.WebhookSecrets) == 0 && !loopback(c.Listen) {
+		return errorf("listen", c.origin("listen"),
+			"%s can be reached from other machines, and no webhook_secret is set: set one, or listen on 127.0.0.1", c.Listen)
+	}
+	if c.NATSReplicas > 1 && c.NATSURL.Empty() {
+		return errorf("nats_replicas", c.origin("nats_replicas"),
+			"%d copies need a NATS cluster: set nats_url, or leave it at 1", c.NATSReplicas)
+	}
+	return nil
+}
+
+// Warnings gives what is allowed and not wise, one line each, without secrets.
+func (c Config) Warnings() []string {
+	var warnings []string
+	for i, secret := range c.WebhookSecrets {
+		if len(secret.Reveal()) < shortSecret {
+			warnings = append(warnings, "webhook_secret: number "+strconv.Itoa(i+1)+" has fewer than "+
+				strconv.Itoa(shortSecret)+" characters and can be guessed")
+		}
+	}
+	return warnings
+}
+
+// origin is Origin for messages, where a default needs no mention.
+func (c Config) origin(key string) string {
+	if origin := c.origins[key]; origin != originDefault {
+		return origin
+	}
+	return ""
+}

@@ -1,0 +1,65 @@
+// Package config says how webhookd is set up: one struct, filled from defaults, then a YAML file, then the environment,
+// then flags, each going over the ones before it. One table (see table.go) is behind all four, and behind the
+// reference in docs/configuration.md, so none of them can know a key that the others do not.
+//
+// It is strict: an unknown key, an unknown WEBHOOKD_ variable or a value that cannot be meant is an [Error] that names
+// the key and says where the value came from. Values that are secret redact themselves however they are printed.
+//
+// It opens nothing but the configuration file: whether a port is free or a database answers is not its business.
+package config
+
+import (
+	"log/slog"
+	"time"
+)
+
+// Config is the whole set-up of one process. [Load] fills and checks it; [Default] gives the defaults.
+type Config struct {
+	Listen         string                // host:port of the HTTP API; port 0 takes any free one
+	DataDir        string                // directory of everything that is kept locally
+	DatabaseURL    URL                   // Postgres; empty: embedded SQLite under DataDir
+	NATSURL        URL                   // NATS servers, separated by commas; empty: embedded server under DataDir
+	NATSListen     string                // host:port of the embedded NATS server, loopback only; port 0 takes any free one
+	NATSReplicas   int                   // copies of the stream and of the bucket in the NATS cluster
+	WebhookHeader  string                // name of the header that carries the shared secret
+	WebhookSecrets []Secret              // shared secrets, any of which opens the door; none: loopback only
+	LogLevel       slog.Level            // least level that is logged
+	LogFormat      string                // LogText or LogJSON
+	DefaultRegion  string                // ISO 3166-1 region, upper case, in which national numbers are read
+	SettleDelay    time.Duration         // from the end of a call to its call_settled event
+	RingLimit      time.Duration         // silence after which a call that is not connected counts as over
+	CallLimit      time.Duration         // silence after which a connected call counts as over
+	BodyLimit      int                   // largest webhook body taken, in bytes
+	StopTimeout    time.Duration         // how long a graceful stop may take
+	CloseCauses    map[string]CloseCause // additions to the table of close causes, by cause in upper case
+
+	origins map[string]string // where each key's value came from, by key
+}
+
+// The values of Config.LogFormat.
+const (
+	LogText = "text"
+	LogJSON = "json"
+)
+
+// Default gives the set-up of a process that nobody configured.
+func Default() Config {
+	cfg := Config{origins: map[string]string{}}
+	for _, opt := range table {
+		if opt.set == nil {
+			continue
+		}
+		if err := opt.set(&cfg, opt.defaults()); err != nil {
+			// The table is part of the program, and a test reads it: this cannot happen in a released build.
+			panic("default of " + opt.key + ": " + err.Error())
+		}
+		cfg.origins[opt.key] = originDefault
+	}
+	return cfg
+}
+
+// Origin says where the value of a key came from, in words: "default", "file webhookd.yaml:3", "WEBHOOKD_LISTEN" or
+// "--listen". It is "" for a key that does not exist and in a Config that was made by hand.
+func (c Config) Origin(key string) string { return c.origins[key] }
+
+const originDefault = "default"

@@ -1,0 +1,187 @@
+package config
+
+import (
+	"errors"
+	"fmt"
+	"log/slog"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// field completes an option that holds one value of any type.
+func field[T any](opt option, at func(*Config) *T, parse func(string) (T, error), show func(T) string) option {
+	opt.set = func(c *Config, values []string) error {
+		value, err := parse(values[len(values)-1])
+		if err != nil {
+			return err
+		}
+		*at(c) = value
+		return nil
+	}
+	opt.show = func(c Config) string { return show(*at(&c)) }
+	return opt
+}
+
+// list completes an option that holds any number of values; a source that gives one replaces the whole list.
+func list[T any](opt option, at func(*Config) *[]T, parse func(string) (T, error), show func(T) string) option {
+	opt.list = true
+	opt.set = func(c *Config, values []string) error {
+		parsed := make([]T, 0, len(values))
+		for _, text := range values {
+			value, err := parse(text)
+			if err != nil {
+				return err
+			}
+			parsed = append(parsed, value)
+		}
+		*at(c) = parsed
+		return nil
+	}
+	opt.show = func(c Config) string {
+		texts := make([]string, 0, len(*at(&c)))
+		for _, value := range *at(&c) {
+			texts = append(texts, show(value))
+		}
+		return "[" + strings.Join(texts, ", ") + "]"
+	}
+	return opt
+}
+
+// duration is a time.Duration that is shown without empty units: "10m" for "10m0s".
+type duration time.Duration
+
+func (d duration) String() string {
+	text := time.Duration(d).String()
+	if strings.HasSuffix(text, "m0s") {
+		text = strings.TrimSuffix(text, "0s")
+	}
+	if strings.HasSuffix(text, "h0m") {
+		text = strings.TrimSuffix(text, "0m")
+	}
+	return text
+}
+
+func parseDuration(text string) (duration, error) {
+	parsed, err := time.ParseDuration(text)
+	if err != nil {
+		return 0, fmt.Errorf("%q is no duration; write a number and a unit, as 10s, 5m or 4h", text)
+	}
+	return duration(parsed), nil
+}
+
+func parseDelay(text string) (duration, error) {
+	parsed, err := parseDuration(text)
+	if err == nil && parsed < 0 {
+		return 0, fmt.Errorf("%s is negative", text)
+	}
+	return parsed, err
+}
+
+func parseLimit(text string) (duration, error) {
+	parsed, err := parseDuration(text)
+	if err == nil && parsed < duration(time.Second) {
+		return 0, fmt.Errorf("%s is less than 1s", text)
+	}
+	return parsed, err
+}
+
+func parseDirectory(text string) (string, error) {
+	if text == "" {
+		return "", errors.New("is empty; a directory is needed")
+	}
+	return text, nil
+}
+
+const maxReplicas = 5 // JetStream's own limit
+
+func parseReplicas(text string) (int, error) {
+	parsed, err := strconv.Atoi(text)
+	if err != nil || parsed < 1 || parsed > maxReplicas {
+		return 0, fmt.Errorf("%q is no whole number from 1 to %d", text, maxReplicas)
+	}
+	return parsed, nil
+}
+
+func (c *Config) logLevel() *slog.Level { return &c.LogLevel }
+
+func parseLevel(text string) (slog.Level, error) {
+	name, err := parseOneOf("debug", "info", "warn", "error")(text)
+	if err != nil {
+		return 0, err
+	}
+	var level slog.Level
+	if err := level.UnmarshalText([]byte(name)); err != nil {
+		return 0, fmt.Errorf("read level: %w", err)
+	}
+	return level, nil
+}
+
+func showLevel(level slog.Level) string { return strings.ToLower(level.String()) }
+
+func parseOneOf(allowed ...string) func(string) (string, error) {
+	return func(text string) (string, error) {
+		lower := strings.ToLower(text)
+		if !slices.Contains(allowed, lower) {
+			return "", fmt.Errorf("%q is none of %s", text, strings.Join(allowed, ", "))
+		}
+		return lower, nil
+	}
+}
+
+const (
+	kib, mib = 1 << 10, 1 << 20
+	minBody  = kib
+	maxBody  = 16 * mib
+)
+
+// sizeUnits are tried in order, so the longer ones come first.
+var sizeUnits = []struct {
+	name  string
+	bytes int
+}{{"KiB", kib}, {"MiB", mib}, {"kB", 1000}, {"MB", 1000 * 1000}, {"B", 1}, {"", 1}}
+
+func parseSize(text string) (int, error) {
+	for _, unit := range sizeUnits {
+		digits, ok := strings.CutSuffix(text, unit.name)
+		if !ok {
+			continue
+		}
+		count, err := strconv.ParseUint(strings.TrimSpace(digits), 10, 32)
+		if err != nil {
+			break
+		}
+		// No overflow: both factors fit 32 bits.
+		size := int64(count) * int64(unit.bytes)
+		if size < minBody || size > maxBody {
+			return 0, fmt.Errorf("%s is not from 1KiB to 16MiB", text)
+		}
+		return int(size), nil
+	}
+	return 0, fmt.Errorf("%q is no size; write a number of bytes, or one with a unit, as 512KiB or 1MiB", text)
+}
+
+func showSize(size int) string {
+	switch {
+	case size%mib == 0:
+		return strconv.Itoa(size/mib) + "MiB"
+	case size%kib == 0:
+		return strconv.Itoa(size/kib) + "KiB"
+	default:
+		return strconv.Itoa(size)
+	}
+}
+
+func number(n int) string { return strconv.Itoa(n) }
+
+// quote shows a text as a YAML value on one line.
+func quote(text string) string {
+	out, err := yaml.Marshal(text)
+	if shown := strings.TrimSuffix(string(out), "\n"); err == nil && !strings.Contains(shown, "\n") {
+		return shown
+	}
+	return strconv.Quote(text)
+}

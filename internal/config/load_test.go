@@ -1,0 +1,186 @@
+package config_test
+
+import (
+	"log/slog"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"webhookd/internal/config"
+)
+
+func TestNothingSetGivesTheDefaults(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load(config.Sources{Environ: []string{"PATH=/bin"}})
+	require.NoError(t, err)
+	require.Equal(t, config.Default(), cfg)
+	require.Equal(t, "127.0.0.1:8080", cfg.Listen)
+	require.Equal(t, "./data", cfg.DataDir)
+	require.True(t, cfg.DatabaseURL.Empty())
+	require.True(t, cfg.NATSURL.Empty())
+	require.Equal(t, "127.0.0.1:4222", cfg.NATSListen)
+	require.Equal(t, 1, cfg.NATSReplicas)
+	require.Equal(t, "X-Webhook-Secret", cfg.WebhookHeader)
+	require.Empty(t, cfg.WebhookSecrets)
+	require.Equal(t, slog.LevelInfo, cfg.LogLevel)
+	require.Equal(t, config.LogText, cfg.LogFormat)
+	require.Equal(t, "PL", cfg.DefaultRegion)
+	require.Equal(t, 10*time.Second, cfg.SettleDelay)
+	require.Equal(t, 10*time.Minute, cfg.RingLimit)
+	require.Equal(t, 4*time.Hour, cfg.CallLimit)
+	require.Equal(t, 1<<20, cfg.BodyLimit)
+	require.Equal(t, 20*time.Second, cfg.StopTimeout)
+	require.Empty(t, cfg.CloseCauses)
+	require.Equal(t, "default", cfg.Origin("listen"))
+	require.Empty(t, cfg.Origin("no_such_key"))
+}
+
+func TestFlagsGoOverEnvironmentOverFileOverDefaults(t *testing.T) {
+	t.Parallel()
+	file := write(t, "log_level: debug\nring_limit: 1m\ndata_dir: /file\nwebhook_secret: [file-1, file-2]\n")
+	cfg, err := config.Load(config.Sources{
+		Environ: []string{"WEBHOOKD_DATA_DIR=/env", "WEBHOOKD_RING_LIMIT=2m", "WEBHOOKD_WEBHOOK_SECRET=env-1, env-2\nenv-3"},
+		Flags:   map[string][]string{"ring_limit": {"3m", "4m"}},
+		File:    file,
+	})
+	require.NoError(t, err)
+	require.Equal(t, slog.LevelDebug, cfg.LogLevel)
+	require.Equal(t, "/env", cfg.DataDir)
+	require.Equal(t, 4*time.Minute, cfg.RingLimit)
+	require.Equal(t, []string{"env-1", "env-2", "env-3"}, reveal(cfg))
+	require.Equal(t, "file "+file+":1", cfg.Origin("log_level"))
+	require.Equal(t, "WEBHOOKD_DATA_DIR", cfg.Origin("data_dir"))
+	require.Equal(t, "--ring-limit", cfg.Origin("ring_limit"))
+	require.Equal(t, "default", cfg.Origin("call_limit"))
+
+	cfg, err = config.Load(config.Sources{
+		Environ: []string{"WEBHOOKD_WEBHOOK_SECRET=env-1"},
+		Flags:   map[string][]string{"webhook_secret": {"flag, with a comma", "flag-2"}},
+	})
+	require.NoError(t, err)
+	require.Equal(t, []string{"flag, with a comma", "flag-2"}, reveal(cfg))
+}
+
+func TestTheFileCanBeNamedInTheEnvironment(t *testing.T) {
+	t.Parallel()
+	named, given := write(t, "data_dir: /named\n"), write(t, "data_dir: /given\n")
+	cfg, err := config.Load(config.Sources{Environ: []string{"WEBHOOKD_CONFIG=" + named}})
+	require.NoError(t, err)
+	require.Equal(t, "/named", cfg.DataDir)
+	cfg, err = config.Load(config.Sources{Environ: []string{"WEBHOOKD_CONFIG=" + named}, File: given})
+	require.NoError(t, err)
+	require.Equal(t, "/given", cfg.DataDir)
+
+	missing := filepath.Join(t.TempDir(), "missing.yaml")
+	_, err = config.Load(config.Sources{Environ: []string{"WEBHOOKD_CONFIG=" + missing}})
+	require.EqualError(t, err, "config: cannot read "+missing+": no such file or directory (from WEBHOOKD_CONFIG)")
+	_, err = config.Load(config.Sources{File: missing})
+	require.EqualError(t, err, "config: cannot read "+missing+": no such file or directory (from --config)")
+}
+
+func TestEnvironmentAndFlagsAreStrict(t *testing.T) {
+	t.Parallel()
+	for name, tt := range map[string]struct {
+		environ []string
+		flags   map[string][]string
+		want    string
+	}{
+		"a bad value": {
+			environ: []string{"WEBHOOKD_LISTEN=8080"},
+			want: `listen: "8080" is no address; write host:port, as 127.0.0.1:8080 or [::1]:8080 ` +
+				`(from WEBHOOKD_LISTEN)`,
+		},
+		"a bad flag": {
+			flags: map[string][]string{"ring_limit": {"soon"}},
+			want:  `ring_limit: "soon" is no duration; write a number and a unit, as 10s, 5m or 4h (from --ring-limit)`,
+		},
+		"an unknown variable": {
+			environ: []string{"WEBHOOKD_LISTEM=127.0.0.1:8080"},
+			want:    "WEBHOOKD_LISTEM is no variable of webhookd, did you mean WEBHOOKD_LISTEN? (from the environment)",
+		},
+		"a variable in lower case": {
+			environ: []string{"WEBHOOKD_listen=127.0.0.1:8080"},
+			want:    "WEBHOOKD_listen is no variable of webhookd, did you mean WEBHOOKD_LISTEN? (from the environment)",
+		},
+		"a port that is not one of Kubernetes": {
+			environ: []string{"WEBHOOKD_PORT=9000"},
+			want:    "WEBHOOKD_PORT is no variable of webhookd (from the environment)",
+		},
+		"a variable for what is in the file only": {
+			environ: []string{"WEBHOOKD_CLOSE_CAUSES=BUSY"},
+			want:    "close_causes: can be set in the file only (from WEBHOOKD_CLOSE_CAUSES)",
+		},
+		"secrets that are set and empty": {
+			environ: []string{"WEBHOOKD_WEBHOOK_SECRET= ,\n"},
+			want:    "webhook_secret: a secret is empty (from WEBHOOKD_WEBHOOK_SECRET)",
+		},
+		"a public address without a secret": {
+			flags: map[string][]string{"listen": {":8080"}},
+			want: "listen: :8080 can be reached from other machines, and no webhook_secret is set: set one, or listen on " +
+				"127.0.0.1 (from --listen)",
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			_, err := config.Load(config.Sources{Environ: tt.environ, Flags: tt.flags})
+			require.EqualError(t, err, tt.want)
+			var target *config.Error
+			require.ErrorAs(t, err, &target)
+		})
+	}
+}
+
+func TestVariablesThatAreNotOursAreLeftAlone(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load(config.Sources{Environ: []string{
+		"WEBHOOKD_TEST_DATABASE_URL=postgres://localhost/test",
+		"WEBHOOKD_SERVICE_HOST=10.0.0.1",
+		"WEBHOOKD_SERVICE_PORT=8080",
+		"WEBHOOKD_SERVICE_PORT_HTTP=8080",
+		"WEBHOOKD_PORT=tcp://10.0.0.1:8080",
+		"WEBHOOKD_PORT_8080_TCP=tcp://10.0.0.1:8080",
+		"WEBHOOKD_PORT_8080_TCP_ADDR=10.0.0.1",
+		"MY_WEBHOOKD_LISTEN=nonsense",
+	}})
+	require.NoError(t, err)
+	require.Equal(t, config.Default(), cfg)
+}
+
+func TestAShortSecretIsWarnedAboutAndNotShown(t *testing.T) {
+	t.Parallel()
+	cfg := config.Default()
+	require.Empty(t, cfg.Warnings())
+	cfg.WebhookSecrets = []config.Secret{config.NewSecret("0123456789abcdef"), config.NewSecret("abc")}
+	require.Equal(t, []string{"webhook_secret: number 2 has fewer than 16 characters and can be guessed"}, cfg.Warnings())
+}
+
+func write(t *testing.T, text string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "webhookd.yaml")
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o600))
+	return path
+}
+
+func reveal(cfg config.Config) []string {
+	var texts []string
+	for _, secret := range cfg.WebhookSecrets {
+		texts = append(texts, secret.Reveal())
+	}
+	return texts
+}
+
+// names gives the YAML files of a folder of testdata; an empty folder fails.
+func names(t *testing.T, folder string) []string {
+	t.Helper()
+	files, err := filepath.Glob(filepath.Join("testdata", folder, "*.yaml"))
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for i, file := range files {
+		files[i] = strings.TrimSuffix(filepath.Base(file), ".yaml")
+	}
+	return files
+}

@@ -1,0 +1,170 @@
+package config
+
+import (
+	"strings"
+)
+
+// option is one key: its names in the file (key), in the environment (WEBHOOKD_KEY) and on the command line (--key),
+// its default, its documentation, and how its value is read and shown.
+type option struct {
+	key      string
+	value    string // the form of a value, for people
+	fallback string // the default, as it would be written in the environment; "" for a list that is empty
+	help     string // one sentence without a full stop, for --help
+	more     string // further sentences, for docs/configuration.md only
+	list     bool   // may be given several times
+	fileOnly bool   // neither a flag nor a variable; read by its own code
+
+	set  func(*Config, []string) error
+	show func(Config) string // one line, redacted, as YAML
+}
+
+func (o option) flag() string { return strings.ReplaceAll(o.key, "_", "-") }
+func (o option) env() string  { return envPrefix + strings.ToUpper(o.key) }
+
+func (o option) defaults() []string {
+	if o.list && o.fallback == "" {
+		return nil
+	}
+	return []string{o.fallback}
+}
+
+// table is every key there is, in the order in which they are documented, set and complained about.
+var table = []option{
+	field(option{
+		key: "listen", value: "host:port", fallback: "127.0.0.1:8080",
+		help: "address of the HTTP API: webhooks in, calls out",
+		more: "Port 0 takes any free port. An address that is not on the loopback interface (an empty host is every " +
+			"interface, and a host name other than localhost counts as one that is not) is refused unless " +
+			"`webhook_secret` is set.",
+	}, func(c *Config) *string { return &c.Listen }, parseAddress, quote),
+	field(option{
+		key: "data_dir", value: "directory", fallback: "./data",
+		help: "directory of everything that is kept locally; made if absent",
+		more: "The embedded database and the embedded NATS server live there, when they are used. Two processes must not " +
+			"share one.",
+	}, func(c *Config) *string { return &c.DataDir }, parseDirectory, quote),
+	field(option{
+		key: "database_url", value: "URL",
+		help: "Postgres, as postgres://user:password@host:port/database; empty: embedded SQLite",
+		more: "Special characters in a password must be percent-encoded.",
+	}, func(c *Config) *URL { return &c.DatabaseURL }, parseDatabaseURL, URL.String),
+	field(option{
+		key: "nats_url", value: "URLs",
+		help: "NATS servers, as nats://user:password@host:port,…; empty: embedded server",
+		more: "Several servers of one cluster are separated by commas. The schemes are nats, tls, ws and wss.",
+	}, func(c *Config) *URL { return &c.NATSURL }, parseNATSURL, URL.String),
+	field(option{
+		key: "nats_listen", value: "host:port", fallback: "127.0.0.1:4222",
+		help: "address of the embedded NATS server, on the loopback interface only",
+		more: "Unused when `nats_url` is set. The embedded server asks nobody who they are, which is why no other " +
+			"interface is allowed. Port 0 takes any free port.",
+	}, func(c *Config) *string { return &c.NATSListen }, parseLoopback, quote),
+	field(option{
+		key: "nats_replicas", value: "number", fallback: "1",
+		help: "copies of the stream and the bucket that the NATS cluster keeps",
+		more: "From 1 to 5. Anything but 1 needs `nats_url`: the embedded server is alone.",
+	}, func(c *Config) *int { return &c.NATSReplicas }, parseReplicas, number),
+	field(option{
+		key: "webhook_header", value: "name", fallback: "X-Webhook-Secret",
+		help: "name of the request header that carries the shared secret",
+	}, func(c *Config) *string { return &c.WebhookHeader }, parseHeader, quote),
+	list(option{
+		key: "webhook_secret", value: "secret",
+		help: "shared secret that the PBX sends; several may be valid at once",
+		more: "It is asked for where webhooks come in, and on any address but loopback also where calls are read. A list in the file; " +
+			"separated by commas or line breaks in the environment; a flag that may be repeated. " +
+			"A secret that itself holds a comma cannot be given in the environment. Flags can be seen by everybody who may " +
+			"list the machine's processes: the file or the environment is the better place. To change a secret without " +
+			"losing a webhook, add the new one, change the PBX, then take the old one away. A secret shorter than 16 " +
+			"characters is warned about.",
+	}, func(c *Config) *[]Secret { return &c.WebhookSecrets }, parseSecret, Secret.String),
+	field(option{
+		key: "log_level", value: "level", fallback: "info",
+		help: "least level that is logged: debug, info, warn or error",
+	}, (*Config).logLevel, parseLevel, showLevel),
+	field(option{
+		key: "log_format", value: "text|json", fallback: LogText,
+		help: "form of the log, which goes to standard error",
+	}, func(c *Config) *string { return &c.LogFormat }, parseOneOf(LogText, LogJSON), quote),
+	field(option{
+		key: "default_region", value: "region", fallback: "PL",
+		help: "two-letter region in which numbers without a country code are read",
+		more: "An ISO 3166-1 code that the telephone numbering plans know.",
+	}, func(c *Config) *string { return &c.DefaultRegion }, parseRegion, quote),
+	field(option{
+		key: "settle_delay", value: formDuration, fallback: "10s",
+		help: "time from the end of a call to its call_settled event",
+		more: "Webhooks that come later than that still count; they give a further revision.",
+	}, func(c *Config) *duration { return (*duration)(&c.SettleDelay) }, parseDelay, duration.String),
+	field(option{
+		key: "ring_limit", value: formDuration, fallback: "10m",
+		help: "silence after which a call that is not connected counts as over",
+		more: limitNote,
+	}, func(c *Config) *duration { return (*duration)(&c.RingLimit) }, parseLimit, duration.String),
+	field(option{
+		key: "call_limit", value: formDuration, fallback: "4h",
+		help: "silence after which a connected call counts as over",
+		more: limitNote,
+	}, func(c *Config) *duration { return (*duration)(&c.CallLimit) }, parseLimit, duration.String),
+	field(option{
+		key: "body_limit", value: "size", fallback: "1MiB",
+		help: "largest webhook body that is taken, from 1KiB to 16MiB",
+		more: "A number of bytes, or one with a unit: B, KiB, MiB, kB, MB.",
+	}, func(c *Config) *int { return &c.BodyLimit }, parseSize, showSize),
+	field(option{
+		key: "stop_timeout", value: formDuration, fallback: "20s",
+		help: "how long a graceful stop may take before the process ends by force",
+	}, func(c *Config) *duration { return (*duration)(&c.StopTimeout) }, parseLimit, duration.String),
+	{
+		key: "close_causes", value: "map", fileOnly: true,
+		help: "close causes that the built-in table does not know, or that mean something else here",
+		more: "In the file only. It maps a cause (in any case) to its `class` (" + words(classes) + ") and its `vote` (" +
+			words(votes) + ": which side hung up, seen from the leg that carries the cause); either may be left out and " +
+			"is `none` then.",
+		show: showCloseCauses,
+	},
+}
+
+const formDuration = "duration"
+
+const limitNote = "Counted from the arrival of the call's last webhook. The call then ends with `end_basis` `timeout`, " +
+	"until a real close arrives."
+
+func words(list []string) string { return "`" + strings.Join(list, "`, `") + "`" }
+
+// Flag describes the command-line flag of one key.
+type Flag struct {
+	Key     string
+	Name    string
+	Form    string // what stands for the value in a help text
+	Help    string
+	Default string // "" for none
+}
+
+// Flags gives every key that has a flag, in order.
+func Flags() []Flag {
+	var flags []Flag
+	for _, opt := range table {
+		if opt.fileOnly {
+			continue
+		}
+		flags = append(flags, Flag{
+			Key:     opt.key,
+			Name:    opt.flag(),
+			Form:    opt.value,
+			Help:    opt.help,
+			Default: opt.fallback,
+		})
+	}
+	return flags
+}
+
+func find(key string) (option, bool) {
+	for _, opt := range table {
+		if opt.key == key {
+			return opt, true
+		}
+	}
+	return option{}, false
+}
