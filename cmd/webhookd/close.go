@@ -86,7 +86,9 @@ func (f closeFlags) close(ctx context.Context, proc process, call string) error 
 		return fmt.Errorf("read answer: %w", err)
 	}
 	if response.StatusCode != http.StatusOK {
-		var problem struct{ Detail string }
+		var problem struct {
+			Detail string `json:"detail"`
+		}
 		_ = json.Unmarshal(body, &problem) // an answer of something else has no detail
 		return fmt.Errorf("close call: the service answered %s: %s", response.Status, problem.Detail)
 	}

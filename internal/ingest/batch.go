@@ -24,8 +24,10 @@ type batch struct {
 	wanted   []store.Key
 	outbox   []*store.OutboxRow
 	due      map[dueKey]*store.Due // nil: drop
-	// fetch loads what is wanted; load, unless the batch is worked out from the journal alone.
-	fetch func(context.Context) error
+	// fetch loads what is wanted, and fetchCalls calls by their ids: load and loadCalls, unless the batch is worked out
+	// from the journal alone.
+	fetch      func(context.Context) error
+	fetchCalls func(context.Context, []store.Key) error
 }
 
 type dueKey struct {
@@ -37,6 +39,7 @@ type dueKey struct {
 type accountBatch struct {
 	set   *correlate.Set
 	calls map[string]*callState
+	asked map[string]bool // uuids of the calls that were read, if they exist
 	legs  map[string]bool // uuids of the legs to be written
 }
 
@@ -49,7 +52,7 @@ type callState struct {
 
 func newBatch(e *Engine, tx store.Tx, now time.Time) *batch {
 	b := &batch{engine: e, tx: tx, now: now, accounts: map[string]*accountBatch{}, due: map[dueKey]*store.Due{}}
-	b.fetch = b.load
+	b.fetch, b.fetchCalls = b.load, b.loadCalls
 	return b
 }
 
@@ -58,7 +61,7 @@ func (b *batch) account(name string) *accountBatch {
 	if a == nil {
 		a = &accountBatch{
 			set:   correlate.NewSet(b.engine.Rules, name),
-			calls: map[string]*callState{}, legs: map[string]bool{},
+			calls: map[string]*callState{}, asked: map[string]bool{}, legs: map[string]bool{},
 		}
 		b.accounts[name] = a
 	}
@@ -108,14 +111,21 @@ func (b *batch) load(ctx context.Context) error {
 	return b.loadCalls(ctx, calls)
 }
 
+// loadCalls reads the calls that were not read yet.
 func (b *batch) loadCalls(ctx context.Context, keys []store.Key) error {
 	slices.SortFunc(keys, compareKeys)
 	keys = slices.DeleteFunc(slices.Compact(keys), func(key store.Key) bool {
-		return b.account(key.Account).calls[key.UUID] != nil
+		return b.account(key.Account).asked[key.UUID]
 	})
+	if len(keys) == 0 {
+		return nil
+	}
 	rows, err := b.tx.Calls(ctx, keys)
 	if err != nil {
 		return fmt.Errorf("read calls: %w", err)
+	}
+	for _, key := range keys {
+		b.account(key.Account).asked[key.UUID] = true
 	}
 	for _, row := range rows {
 		ledger, err := flow.ParseLedger(row.Ledger)
@@ -149,6 +159,15 @@ func (b *batch) apply(ctx context.Context, p *Piece) error {
 	applied := a.set.Apply(p.Evidence)
 	for _, leg := range applied.Legs {
 		a.legs[leg] = true
+	}
+	// An id can become a call's by itself: that of a cycle's smallest dialog. It may have been a call before, and then
+	// goes on with its numbers.
+	var ids []store.Key
+	for i := range applied.Effects {
+		ids = append(ids, store.Key{Account: p.Entry.Account, UUID: applied.Effects[i].CallUUID})
+	}
+	if err := b.fetchCalls(ctx, ids); err != nil {
+		return err
 	}
 	for i := range applied.Effects {
 		b.effect(a, p.Entry, &applied.Effects[i])

@@ -70,8 +70,7 @@ func (i *Ingest) Submit(ctx context.Context, account string, body []byte) (Answe
 		return Answer{}, context.Cause(ctx)
 	}
 	if err != nil {
-		var poison *poisonError
-		if errors.As(err, &poison) {
+		if poison, ok := errors.AsType[*poisonError](err); ok {
 			i.cfg.Logger.Error("set a webhook apart that cannot be processed",
 				"account", account, "event_name", webhook.EventName, "error", poison.cause)
 			return Answer{}, i.refuse(ctx, account, receivedAt, &webhook, body, &dialog.Error{
@@ -163,8 +162,7 @@ func (i *Ingest) Stop() {
 func (i *Ingest) refuse(ctx context.Context, account string, at time.Time, w *dialog.Webhook, body []byte, why error,
 ) error {
 	refused := &RefusedError{Code: "invalid", Reason: why.Error()}
-	var told *dialog.Error
-	if errors.As(why, &told) {
+	if told, ok := errors.AsType[*dialog.Error](why); ok {
 		refused.Code = told.Code
 	}
 	i.count.refused.Add(1)

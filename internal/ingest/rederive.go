@@ -27,6 +27,7 @@ func (e *Engine) Rederive(ctx context.Context, account string, entries []store.E
 ) (Derived, error) {
 	b := newBatch(e, nil, time.Time{})
 	a := b.account(account)
+	b.fetchCalls = func(context.Context, []store.Key) error { return nil }
 	b.fetch = func(context.Context) error {
 		ids := make([]string, len(b.wanted))
 		for i, key := range b.wanted {
