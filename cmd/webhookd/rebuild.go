@@ -4,10 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"time"
 
-	"github.com/schollz/progressbar/v3"
 	"github.com/spf13/cobra"
 
 	"webhookd/internal/app"
@@ -65,7 +63,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 }
 
 func runRebuild(ctx context.Context, proc process, cfg config.Config, work rebuild.Config) error {
-	bar := &rebuildBar{err: proc.err, shown: isTerminal(proc.err)}
+	bar := &workBar{err: proc.err, shown: isTerminal(proc.err)}
 	work.Progress = bar.show
 	var failed error
 	work.Report = func(difference rebuild.Difference) {
@@ -94,39 +92,4 @@ func runRebuild(ctx context.Context, proc process, cfg config.Config, work rebui
 		return &saidError{}
 	}
 	return failed
-}
-
-// rebuildBar shows how far a rebuild is, if somebody is looking.
-type rebuildBar struct {
-	err   io.Writer
-	shown bool
-	doing string
-	bar   *progressbar.ProgressBar
-}
-
-func (b *rebuildBar) show(doing string, done, total int64) {
-	if !b.shown {
-		return
-	}
-	if b.bar == nil || b.doing != doing {
-		b.clear()
-		if total == 0 {
-			total = -1 // a spinner
-		}
-		b.doing = doing
-		b.bar = progressbar.NewOptions64(total,
-			progressbar.OptionSetWriter(b.err),
-			progressbar.OptionSetDescription(doing),
-			progressbar.OptionShowCount(),
-			progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionClearOnFinish(),
-		)
-	}
-	_ = b.bar.Set64(done)
-}
-
-func (b *rebuildBar) clear() {
-	if b.bar != nil {
-		_ = b.bar.Clear()
-	}
 }

@@ -52,6 +52,7 @@ func newRoot(proc process) *cobra.Command {
 		newTail(proc),
 		newClose(proc),
 		newRebuild(proc),
+		newRepublish(proc),
 		newCheckConfig(proc),
 		newVersion(proc),
 	)

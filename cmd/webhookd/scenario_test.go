@@ -171,3 +171,30 @@ func TestACallIsClosedByHand(t *testing.T) {
 	r = start(t, nil, "close", "nothing")
 	require.Equal(t, exitUsage, r.wait())
 }
+
+// Events that the stream has lost are sent again, with the ids that they had.
+func TestHistoryIsRepublished(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	s := startService(t, nil, "--data-dir", dir, "--settle-delay", "1s")
+	r := start(t, nil, "replay", "--url", "http://"+s.HTTP, recording(t))
+	require.Zero(t, r.wait(), r.stderr.text())
+	before := tailed(t, s, 17)
+	s.signal(syscall.SIGTERM)
+	require.Zero(t, s.wait())
+
+	require.NoError(t, os.RemoveAll(filepath.Join(dir, "nats")))
+	r = start(t, nil, "republish", "--data-dir", dir, "--nats-listen", "127.0.0.1:0", "--since", "1h")
+	require.Zero(t, r.wait(), r.stderr.text())
+	require.Contains(t, r.stdout.text(), "17 events of 9 changes sent, 0 given up, 0 changes no longer held back")
+	s = startService(t, nil, "--data-dir", dir)
+	require.Equal(t, before, tailed(t, s, 17))
+
+	for _, args := range [][]string{
+		{"republish"}, {"republish", "--since", "1h", "--call", recordedCall}, {"republish", "--since", "soon"},
+		{"republish", "--call", "nothing"}, {"republish", "--call", recordedCall, "--data-dir", dir},
+	} {
+		r = start(t, nil, args...)
+		require.Equal(t, exitUsage, r.wait(), "%v: %s", args, r.stderr.text())
+	}
+}

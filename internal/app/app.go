@@ -72,7 +72,7 @@ func New(ctx context.Context, cfg config.Config, options Options) (_ *App, err e
 		return nil, err
 	}
 	a.stack.push("nats", func(context.Context) error { return a.bus.Close() })
-	if err = a.build(options); err != nil {
+	if err := a.build(options); err != nil {
 		return nil, err
 	}
 	return a, nil
@@ -115,7 +115,7 @@ func (a *App) Start(context.Context) error {
 func (a *App) run(name string, work, end func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	if end == nil {
-		end = func(context.Context) error { cancel(); return nil }
+		end = func(context.Context) error { cancel(); return nil } //nolint:unparam // the others' ends may fail
 	}
 	ended := make(chan struct{})
 	go func() {

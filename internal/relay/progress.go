@@ -3,6 +3,7 @@ package relay
 import (
 	"cmp"
 	"context"
+	"maps"
 	"math"
 	"slices"
 
@@ -137,9 +138,7 @@ func (p *progress) take(lane *lane) {
 		p.blocked[store.Key{Account: held.Account, UUID: held.CallUUID}] = true
 		p.hold = append(p.hold, held)
 	}
-	for key, one := range lane.show {
-		p.show[key] = one
-	}
+	maps.Copy(p.show, lane.show)
 	for key := range lane.shown {
 		delete(p.show, key)
 	}
@@ -169,7 +168,7 @@ func (p *progress) advance(rows []store.OutboxRow) error {
 		through = min(through, one.row-1)
 	}
 	if through <= p.through || p.hard.Err() != nil {
-		return nil
+		return nil //nolint:nilerr // whoever ended it knows
 	}
 	slices.SortFunc(p.hold, func(a, b store.Held) int { return cmp.Compare(a.OutboxID, b.OutboxID) })
 	at := 0

@@ -16,6 +16,7 @@ type trouble struct {
 	count int // 0: all is well
 }
 
+// newTrouble takes the message of the log, which must be a constant.
 func (r *Relay) newTrouble(text string) *trouble { return &trouble{relay: r, text: text} }
 
 // failed notes one more failure and gives the time to wait: 50 ms, doubled up to 2 s. A failure that is only the end of
@@ -32,7 +33,7 @@ func (t *trouble) failed(ctx context.Context, err error) time.Duration {
 	t.relay.gauges.fail(err, now)
 	if t.count == 1 || time.Since(t.told) >= logEvery {
 		t.told = time.Now()
-		t.relay.log.Warn(t.text, "error", err, "attempts", t.count, "since", t.since)
+		t.relay.log.Warn(t.text, "error", err, "attempts", t.count, "since", t.since) //nolint:sloglint // see newTrouble
 	}
 	t.wait = min(max(2*t.wait, backoffFirst), backoffMost)
 	return t.wait

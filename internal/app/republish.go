@@ -1,0 +1,36 @@
+package app
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"webhookd/internal/config"
+	"webhookd/internal/flow"
+	"webhookd/internal/relay"
+)
+
+// Republish sends outbox history of the configured database to the configured NATS again; work says what, its Store,
+// Bus and Options are filled in here.
+func Republish(ctx context.Context, cfg config.Config, log *slog.Logger, work relay.Republish) (
+	_ relay.Republished, err error,
+) {
+	opened, err := openStore(ctx, cfg, time.Now)
+	if err != nil {
+		return relay.Republished{}, err
+	}
+	defer func() { err = errors.Join(err, opened.Close()) }()
+	bus, err := openBus(ctx, cfg, log)
+	if err != nil {
+		return relay.Republished{}, err
+	}
+	defer func() { err = errors.Join(err, bus.Close()) }()
+	if err := bus.Prepare(ctx); err != nil {
+		return relay.Republished{}, fmt.Errorf("prepare nats: %w", err)
+	}
+	work.Store, work.Bus = opened, bus
+	work.Options = flow.Options{RingLimit: cfg.RingLimit, CallLimit: cfg.CallLimit}
+	return work.Run(ctx)
+}
