@@ -194,12 +194,12 @@ func (b *batch) effect(a *accountBatch, entry *store.Entry, effect *correlate.Ef
 		state.row.MergedInto = effect.Into
 		state.row.Record = nil
 		state.row.Index = store.Index{}
-		state.row.UpdatedAt = entry.ReceivedAt
+		state.row.UpdatedAt = later(state.row.UpdatedAt, entry.ReceivedAt)
 		return
 	}
 	state.row.MergedInto = ""
 	if entry.Origin == store.OriginPBX {
-		state.row.HeardAt = entry.ReceivedAt
+		state.row.HeardAt = later(state.row.HeardAt, entry.ReceivedAt)
 	}
 	changed := effect.Before == nil || !sameRecord(effect.Before, effect.After)
 	steps := effect.Steps
@@ -211,7 +211,18 @@ func (b *batch) effect(a *accountBatch, entry *store.Entry, effect *correlate.Ef
 	}
 	if changed || len(steps) > 0 {
 		b.publish(state, entry, effect.After, steps)
+		return
 	}
+	// The row is written for its heard_at; the record was not read, and comes out as it was.
+	state.row.Record = flow.EncodeRecord(effect.After, state.row.Seq, state.row.Revision, state.row.UpdatedAt)
+}
+
+// later gives the later time. A webhook from the spool arrived before ones that are in the journal already.
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
 }
 
 func settled(call *correlate.Call) correlate.Step {
@@ -222,7 +233,7 @@ func settled(call *correlate.Call) correlate.Step {
 func (b *batch) publish(state *callState, entry *store.Entry, call *correlate.Call, steps []correlate.Step) {
 	events := state.ledger.Enter(entry.Account, steps)
 	state.row.Seq = state.ledger.Seq
-	state.row.UpdatedAt = entry.ReceivedAt
+	state.row.UpdatedAt = later(state.row.UpdatedAt, entry.ReceivedAt)
 	state.row.Record = flow.EncodeRecord(call, state.row.Seq, state.row.Revision, state.row.UpdatedAt)
 	state.row.Index = index(call)
 	b.outbox = append(b.outbox, &store.OutboxRow{

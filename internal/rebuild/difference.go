@@ -3,10 +3,12 @@ package rebuild
 import (
 	"bytes"
 	"context"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
 	"slices"
+	"strconv"
 	"time"
 
 	"webhookd/internal/flow"
@@ -98,8 +100,8 @@ func (g *group) compareLegs(stored map[store.Key]store.Leg, derived []store.Leg)
 		case was.CallUUID != leg.CallUUID:
 			g.differ(leg.Account, "leg", leg.DialogUUID, "call_uuid", was.CallUUID, leg.CallUUID)
 		case !bytes.Equal(was.Evidence, leg.Evidence):
-			g.differ(leg.Account, "leg", leg.DialogUUID, "evidence", fmt.Sprintf("%x", was.Evidence),
-				fmt.Sprintf("%x", leg.Evidence))
+			g.differ(leg.Account, "leg", leg.DialogUUID, "evidence", hex.EncodeToString(was.Evidence),
+				hex.EncodeToString(leg.Evidence))
 		default:
 			continue
 		}
@@ -108,7 +110,7 @@ func (g *group) compareLegs(stored map[store.Key]store.Leg, derived []store.Leg)
 }
 
 func (g *group) compareCalls(ctx context.Context, keys []store.Key, derived []store.Call) error {
-	rows, err := g.tx.Calls(ctx, keys)
+	rows, err := g.tx.WholeCalls(ctx, keys)
 	if err != nil {
 		return err
 	}
@@ -160,8 +162,8 @@ func (g *group) compareCall(was, is store.Call) bool {
 		report("record", string(was.Record), string(is.Record))
 	}
 	report("ledger", string(was.Ledger), string(is.Ledger))
-	report("seq", fmt.Sprint(was.Seq), fmt.Sprint(is.Seq))
-	report("revision", fmt.Sprint(was.Revision), fmt.Sprint(is.Revision))
+	report("seq", strconv.FormatInt(was.Seq, 10), strconv.FormatInt(is.Seq, 10))
+	report("revision", strconv.Itoa(was.Revision), strconv.Itoa(is.Revision))
 	report("heard_at", when(was.HeardAt), when(is.HeardAt))
 	report("updated_at", when(was.UpdatedAt), when(is.UpdatedAt))
 	report("search", fmt.Sprintf("%+v", was.Index), fmt.Sprintf("%+v", is.Index))
@@ -205,7 +207,8 @@ func (g *group) compareEvents(ctx context.Context, calls []store.Key, derived []
 				g.differ(row.Account, "event", event.UUID, "", "", name)
 				lacking = append(lacking, event)
 			case was.seq != event.Seq:
-				g.differ(row.Account, "event", event.UUID, "seq", fmt.Sprint(was.seq), fmt.Sprint(event.Seq))
+				g.differ(row.Account, "event", event.UUID, "seq",
+					strconv.FormatInt(was.seq, 10), strconv.FormatInt(event.Seq, 10))
 			}
 		}
 		if len(lacking) > 0 {

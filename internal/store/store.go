@@ -56,6 +56,8 @@ type Writer interface {
 }
 
 // Tx is one transaction of [Writer.Write]. It is used by one goroutine, and not after fn has returned.
+//
+//nolint:interfacebloat // what one transaction does with all of the tables
 type Tx interface {
 	// Append writes entries to the journal in their order, sets their IDs, and sets Duplicate (and writes nothing)
 	// where the account has an entry of this SHA-256 already, be it from before or earlier in entries.
@@ -63,8 +65,11 @@ type Tx interface {
 	// Legs gives every leg of every call that one of the keys stands for, a key being the UUID of a call, or of a
 	// dialog that belongs to a call: the whole calls, not only the legs named. Order is not defined.
 	Legs(ctx context.Context, keys []Key) ([]Leg, error)
-	// Calls gives the calls with these UUIDs that exist, also those merged away. Order is not defined.
+	// Calls gives the calls with these UUIDs that exist, also those merged away, without their records: whoever writes a
+	// call derives its record anyway, and reading it is a fifth of a batch. Order is not defined.
 	Calls(ctx context.Context, keys []Key) ([]Call, error)
+	// WholeCalls gives the same calls with their records.
+	WholeCalls(ctx context.Context, keys []Key) ([]Call, error)
 	// PutLegs writes legs, new or known (by account and dialog UUID).
 	PutLegs(ctx context.Context, legs []Leg) error
 	// PutCalls writes calls, new or known (by account and call UUID), with their search columns and keys.
@@ -164,9 +169,10 @@ type Entry struct {
 	DialogUUID string      // "" for other families and for settle
 	CallUUID   string      // only of settle
 	Ignored    bool        // another family: kept, changes nothing
-	SHA256     [32]byte    // over Body
-	Body       []byte      // as received
-	Duplicate  bool        // set by Append; not stored
+	// SHA256 is over Body; of what webhookd wrote itself, over Origin, a NUL byte and Body.
+	SHA256    [32]byte
+	Body      []byte // as received
+	Duplicate bool   // set by Append; not stored
 }
 
 // Leg is one dialog with what was merged for it (correlate's evidence, bytes to the store) and the call it belongs to.
@@ -205,11 +211,14 @@ type Index struct {
 	Keys []string
 }
 
-// ProjectKey, ConsultantKey and NumberKey give the search keys of a project id, a consultant (id or username, lower
-// case) and a number (raw or E.164).
-func ProjectKey(id string) string            { return "project:" + id }
+// ProjectKey gives the search key of a project id.
+func ProjectKey(id string) string { return "project:" + id }
+
+// ConsultantKey gives the search key of a consultant: id or username, in lower case.
 func ConsultantKey(consultant string) string { return "consultant:" + consultant }
-func NumberKey(number string) string         { return "number:" + number }
+
+// NumberKey gives the search key of a number, raw or E.164.
+func NumberKey(number string) string { return "number:" + number }
 
 // CallFilter chooses calls of one account. Nil and "" mean "any".
 type CallFilter struct {

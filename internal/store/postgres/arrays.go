@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"fmt"
 	"strings"
 	"time"
 
@@ -15,16 +16,6 @@ func texts[T any](rows []T, column func(T) string) pq.StringArray {
 	values := make(pq.StringArray, len(rows))
 	for i, row := range rows {
 		values[i] = column(row)
-	}
-	return values
-}
-
-func blobs[T any](rows []T, column func(T) []byte) pq.ByteaArray {
-	values := make(pq.ByteaArray, len(rows))
-	for i, row := range rows {
-		if values[i] = column(row); values[i] == nil {
-			values[i] = []byte{}
-		}
 	}
 	return values
 }
@@ -65,11 +56,12 @@ func literal(values []string) string {
 	if len(values) == 0 {
 		return "{}"
 	}
-	text, err := pq.StringArray(values).Value()
-	if err != nil { // it has no errors
-		panic(err)
+	value, err := pq.StringArray(values).Value()
+	text, ok := value.(string)
+	if err != nil || !ok { // it has no errors, and gives text for a list
+		panic(fmt.Sprintf("list as an array: %T: %v", value, err))
 	}
-	return text.(string)
+	return text
 }
 
 // readable makes text that the server takes of any text, for messages that may quote what a sender sent.

@@ -34,9 +34,11 @@ type callRow struct {
 	Keys        pq.StringArray `db:"keys"`
 }
 
-const callColumns = `call.account, call.call_uuid, coalesce(call.merged_into, '') as merged_into, call.record, call.ledger,
+const callColumns = `call.account, call.call_uuid, coalesce(call.merged_into, '') as merged_into, call.ledger,
        call.seq, call.revision, call.heard_at, call.updated_at, call.state, call.direction, call.disposition,
        call.hangup_by, call.missed, call.connected, call.started_at, call.ended_at, call.keys`
+
+const wholeCallColumns = callColumns + `, call.record`
 
 func (r callRow) call() store.Call {
 	return store.Call{
@@ -58,64 +60,55 @@ func callsOf(rows []callRow) []store.Call {
 	return calls
 }
 
-const callsByKey = `
-select ` + callColumns + `
+const callsOfKeys = `
 from unnest($1::text[], $2::text[]) as key(account, uuid)
      join calls call on call.account = key.account collate "C" and call.call_uuid = key.uuid collate "C"`
 
+const (
+	callsByKey      = `select ` + callColumns + callsOfKeys
+	wholeCallsByKey = `select ` + wholeCallColumns + callsOfKeys
+)
+
 // Calls implements [store.Tx].
 func (t *tx) Calls(ctx context.Context, keys []store.Key) ([]store.Call, error) {
+	return t.calls(ctx, callsByKey, keys)
+}
+
+// WholeCalls implements [store.Tx].
+func (t *tx) WholeCalls(ctx context.Context, keys []store.Key) ([]store.Call, error) {
+	return t.calls(ctx, wholeCallsByKey, keys)
+}
+
+func (t *tx) calls(ctx context.Context, query string, keys []store.Key) ([]store.Call, error) {
 	if len(keys) == 0 {
 		return nil, nil
 	}
 	keys = latest(keys, func(k store.Key) store.Key { return k })
 	var rows []callRow
-	err := t.SelectContext(ctx, &rows, callsByKey,
+	err := t.SelectContext(ctx, &rows, query,
 		texts(keys, func(k store.Key) string { return k.Account }),
 		texts(keys, func(k store.Key) string { return k.UUID }))
 	if err != nil {
 		return nil, t.fail(ctx, "read calls", err)
 	}
-	return callsOf(rows), nil
+	calls := callsOf(rows)
+	t.remember(calls)
+	return calls, nil
 }
 
-// putCalls touches call_keys only where keys or started_at differ from what is stored: "before" is what was there when
-// the statement began.
 const putCalls = `
-with new as (
-    select account collate "C" as account, call_uuid collate "C" as call_uuid,
-           nullif(merged_into, '') as merged_into, nullif(record, '')::json as record, ledger, seq, revision,
-           heard_at::timestamptz as heard_at, updated_at::timestamptz as updated_at,
-           state, direction, disposition, hangup_by, missed, connected,
-           started_at::timestamptz as started_at, nullif(ended_at, '')::timestamptz as ended_at,
-           keys::text[] collate "C" as keys
-    from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::bytea[], $6::bigint[], $7::integer[], $8::text[],
-                $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::boolean[], $15::boolean[],
-                $16::text[], $17::text[], $18::text[])
-         as given(account, call_uuid, merged_into, record, ledger, seq, revision, heard_at, updated_at, state,
-                  direction, disposition, hangup_by, missed, connected, started_at, ended_at, keys)
-), before as (
-    select call.account, call.call_uuid, call.started_at, call.keys
-    from new join calls call on call.account = new.account and call.call_uuid = new.call_uuid
-), keys_before as (
-    select account, key, started_at, call_uuid from before, unnest(keys) as key
-), keys_new as (
-    select account, key, started_at, call_uuid from new, unnest(keys) as key
-), dropped as (
-    delete from call_keys
-    using (select * from keys_before except select * from keys_new) as gone
-    where call_keys.account = gone.account and call_keys.key = gone.key
-      and call_keys.started_at = gone.started_at and call_keys.call_uuid = gone.call_uuid
-), added as (
-    insert into call_keys (account, key, started_at, call_uuid)
-    select * from keys_new except select * from keys_before
-    on conflict do nothing
-)
 insert into calls (account, call_uuid, merged_into, record, ledger, seq, revision, heard_at, updated_at, state, open,
                    direction, disposition, hangup_by, missed, connected, started_at, ended_at, keys)
-select account, call_uuid, merged_into, record, ledger, seq, revision, heard_at, updated_at, state, state <> 'ended',
-       direction, disposition, hangup_by, missed, connected, started_at, ended_at, keys
-from new
+select account, call_uuid, nullif(merged_into, ''),
+       nullif(convert_from(substring($4::bytea from record_at for record_size), 'UTF8'), ''),
+       substring($5::bytea from ledger_at for ledger_size), seq, revision, heard_at::timestamptz,
+       updated_at::timestamptz, state, state <> 'ended', direction, disposition, hangup_by, missed, connected,
+       started_at::timestamptz, nullif(ended_at, '')::timestamptz, keys::text[]
+from unnest($1::text[], $2::text[], $3::text[], $6::bigint[], $7::integer[], $8::text[], $9::text[], $10::text[],
+            $11::text[], $12::text[], $13::text[], $14::boolean[], $15::boolean[], $16::text[], $17::text[],
+            $18::text[], $19::integer[], $20::integer[], $21::integer[], $22::integer[])
+     as new(account, call_uuid, merged_into, seq, revision, heard_at, updated_at, state, direction, disposition,
+            hangup_by, missed, connected, started_at, ended_at, keys, record_at, record_size, ledger_at, ledger_size)
 on conflict (account, call_uuid) do update set
     merged_into = excluded.merged_into, record = excluded.record, ledger = excluded.ledger, seq = excluded.seq,
     revision = excluded.revision, heard_at = excluded.heard_at, updated_at = excluded.updated_at,
@@ -129,13 +122,17 @@ func (t *tx) PutCalls(ctx context.Context, calls []store.Call) error {
 	if len(calls) == 0 {
 		return nil
 	}
-	calls = latest(calls, func(c store.Call) store.Key { return store.Key{Account: c.Account, UUID: c.CallUUID} })
+	calls = latest(calls, keyOfCall)
+	if err := t.putKeys(ctx, calls); err != nil {
+		return err
+	}
+	records := pack(calls, func(c store.Call) []byte { return c.Record })
+	ledgers := pack(calls, func(c store.Call) []byte { return c.Ledger })
 	return t.exec(ctx, "write calls", putCalls,
 		texts(calls, func(c store.Call) string { return c.Account }),
 		texts(calls, func(c store.Call) string { return c.CallUUID }),
 		texts(calls, func(c store.Call) string { return c.MergedInto }),
-		texts(calls, func(c store.Call) string { return string(c.Record) }),
-		blobs(calls, func(c store.Call) []byte { return c.Ledger }),
+		records.data, ledgers.data,
 		ints(calls, func(c store.Call) int64 { return c.Seq }),
 		ints(calls, func(c store.Call) int64 { return int64(c.Revision) }),
 		moments(calls, func(c store.Call) time.Time { return c.HeardAt }),
@@ -148,8 +145,11 @@ func (t *tx) PutCalls(ctx context.Context, calls []store.Call) error {
 		bools(calls, func(c store.Call) bool { return c.Index.Connected }),
 		texts(calls, func(c store.Call) string { return second(c.Index.StartedAt) }),
 		texts(calls, func(c store.Call) string { return optional(c.Index.EndedAt) }),
-		texts(calls, func(c store.Call) string { return literal(searchKeys(c)) }))
+		texts(calls, func(c store.Call) string { return literal(searchKeys(c)) }),
+		records.at, records.size, ledgers.at, ledgers.size)
 }
+
+func keyOfCall(c store.Call) store.Key { return store.Key{Account: c.Account, UUID: c.CallUUID} }
 
 // searchKeys are the keys to store: none for a call that went into another one.
 func searchKeys(call store.Call) []string {
@@ -175,7 +175,7 @@ func searchKey(key string) string {
 	return "key-sha256:" + hex.EncodeToString(sum[:])
 }
 
-const selectCall = `select ` + callColumns + ` from calls call where call.account = $1 and call.call_uuid = $2`
+const selectCall = `select ` + wholeCallColumns + ` from calls call where call.account = $1 and call.call_uuid = $2`
 
 // Call implements [store.Reader].
 func (s *Store) Call(ctx context.Context, key store.Key) (store.Call, error) {

@@ -77,10 +77,21 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 	return conn, nil
 }
 
+// cut makes every connection fail.
+func (c *connector) cut() {
+	c.wires.Range(func(_, found any) bool {
+		if w, ok := found.(*wire); ok {
+			w.cut()
+		}
+		return true
+	})
+}
+
 // keepCommits makes commits wait for the disk, if a default of the server, the database or the role says otherwise:
 // what is committed here is acknowledged to its sender. Stricter settings stay.
 func keepCommits(ctx context.Context, conn driver.Conn) error {
-	_, err := conn.(driver.ExecerContext).ExecContext(ctx, `
+	execer := conn.(driver.ExecerContext) //nolint:forcetypeassert // lib/pq's connections are
+	_, err := execer.ExecContext(ctx, `
 select set_config('synchronous_commit', 'on', false) where current_setting('synchronous_commit') = 'off'`, nil)
 	if err != nil {
 		return fmt.Errorf("set up session: %w", err)
@@ -103,8 +114,8 @@ func (s *Store) session(ctx context.Context) (*session, error) {
 	}
 	taken := &session{Conn: conn, disarm: func() bool { return false }}
 	err = conn.Raw(func(driverConn any) error {
-		if found, ok := s.connector.wires.Load(driverConn); ok {
-			w := found.(*wire)
+		found, _ := s.connector.wires.Load(driverConn)
+		if w, ok := found.(*wire); ok {
 			taken.pooled, w.used = w.used, true
 			taken.disarm = w.arm(ctx)
 		}
@@ -140,5 +151,5 @@ func (s *session) close() {
 	if s.disarm() {
 		_ = s.Raw(func(any) error { return driver.ErrBadConn })
 	}
-	_ = s.Conn.Close()
+	_ = s.Close()
 }

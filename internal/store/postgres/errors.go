@@ -22,8 +22,7 @@ func classify(ctx context.Context, err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("%w: %w", store.ErrNotFound, err)
 	}
-	var reported *pq.Error
-	if errors.As(err, &reported) {
+	if reported, ok := errors.AsType[*pq.Error](err); ok {
 		switch class := reported.Code.Class(); {
 		case class == "22", class == "23", reported.Code == "54000":
 			return fmt.Errorf("%w: %w", store.ErrRefused, err)

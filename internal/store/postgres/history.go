@@ -98,4 +98,5 @@ func (t *tx) DropCalls(ctx context.Context, calls []store.Key) error {
 func accountsOf(keys []store.Key) any {
 	return texts(keys, func(k store.Key) string { return k.Account })
 }
+
 func uuidsOf(keys []store.Key) any { return texts(keys, func(k store.Key) string { return k.UUID }) }

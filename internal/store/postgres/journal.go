@@ -12,11 +12,12 @@ import (
 const appendEntries = `
 insert into journal (account, received_at, origin, event_name, event_time, dialog_uuid, call_uuid, ignored, sha256, body)
 select account, received_at::timestamptz, origin, event_name, nullif(event_time, '')::timestamptz,
-       nullif(dialog_uuid, ''), nullif(call_uuid, ''), ignored, sha256, body
+       nullif(dialog_uuid, ''), nullif(call_uuid, ''), ignored,
+       substring($9::bytea from (place::integer - 1) * 32 + 1 for 32), substring($10::bytea from body_at for body_size)
 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[],
-            $9::bytea[], $10::bytea[])
+            $11::integer[], $12::integer[])
      with ordinality as new(account, received_at, origin, event_name, event_time, dialog_uuid, call_uuid, ignored,
-                            sha256, body, place)
+                            body_at, body_size, place)
 order by place
 on conflict (account, sha256) do nothing
 returning id, account, sha256`
@@ -46,6 +47,7 @@ func (t *tx) Append(ctx context.Context, entries []*store.Entry) error {
 		Account string `db:"account"`
 		SHA256  []byte `db:"sha256"`
 	}
+	bodies := pack(fresh, func(e *store.Entry) []byte { return e.Body })
 	err := t.SelectContext(ctx, &added, appendEntries,
 		texts(fresh, func(e *store.Entry) string { return e.Account }),
 		moments(fresh, func(e *store.Entry) time.Time { return e.ReceivedAt }),
@@ -55,8 +57,8 @@ func (t *tx) Append(ctx context.Context, entries []*store.Entry) error {
 		texts(fresh, func(e *store.Entry) string { return e.DialogUUID }),
 		texts(fresh, func(e *store.Entry) string { return e.CallUUID }),
 		bools(fresh, func(e *store.Entry) bool { return e.Ignored }),
-		blobs(fresh, func(e *store.Entry) []byte { return e.SHA256[:] }),
-		blobs(fresh, func(e *store.Entry) []byte { return e.Body }),
+		pack(fresh, func(e *store.Entry) []byte { return e.SHA256[:] }).data,
+		bodies.data, bodies.at, bodies.size,
 	)
 	if err != nil {
 		return t.fail(ctx, "append to journal", err)

@@ -34,6 +34,9 @@ type lease struct {
 
 // Lead implements [store.Outbox].
 func (s *Store) Lead(ctx context.Context) (store.Lease, error) {
+	if s.open.Err() != nil { // or it would find its own lease of a moment ago still there
+		return nil, fmt.Errorf("take lead: %w: %w", store.ErrUnavailable, errClosed)
+	}
 	db, _, err := openDB(s.dsn, leaseAnswer)
 	if err != nil {
 		return nil, err

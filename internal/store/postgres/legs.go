@@ -49,8 +49,9 @@ func (t *tx) Legs(ctx context.Context, keys []store.Key) ([]store.Leg, error) {
 
 const putLegs = `
 insert into legs (account, dialog_uuid, call_uuid, evidence)
-select account, dialog_uuid, call_uuid, evidence
-from unnest($1::text[], $2::text[], $3::text[], $4::bytea[]) as new(account, dialog_uuid, call_uuid, evidence)
+select account, dialog_uuid, call_uuid, substring($4::bytea from evidence_at for evidence_size)
+from unnest($1::text[], $2::text[], $3::text[], $5::integer[], $6::integer[])
+     as new(account, dialog_uuid, call_uuid, evidence_at, evidence_size)
 on conflict (account, dialog_uuid) do update set call_uuid = excluded.call_uuid, evidence = excluded.evidence`
 
 // PutLegs implements [store.Tx].
@@ -59,11 +60,12 @@ func (t *tx) PutLegs(ctx context.Context, legs []store.Leg) error {
 		return nil
 	}
 	legs = latest(legs, func(l store.Leg) store.Key { return store.Key{Account: l.Account, UUID: l.DialogUUID} })
+	evidence := pack(legs, func(l store.Leg) []byte { return l.Evidence })
 	return t.exec(ctx, "write legs", putLegs,
 		texts(legs, func(l store.Leg) string { return l.Account }),
 		texts(legs, func(l store.Leg) string { return l.DialogUUID }),
 		texts(legs, func(l store.Leg) string { return l.CallUUID }),
-		blobs(legs, func(l store.Leg) []byte { return l.Evidence }))
+		evidence.data, evidence.at, evidence.size)
 }
 
 const selectDialog = `

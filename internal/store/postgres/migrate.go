@@ -25,11 +25,13 @@ func Migrate(ctx context.Context, url string) error {
 	if err != nil {
 		return err
 	}
-	db, _, err := openDB(dsn, 0)
+	db, connector, err := openDB(dsn, 0)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
+	// A server that does not answer any more would be waited for beyond the end of ctx.
+	defer context.AfterFunc(ctx, connector.cut)()
 	var schema sql.NullString
 	if err := db.GetContext(ctx, &schema, `select current_schema()`); err != nil {
 		return fmt.Errorf("migrate database: %w", classify(ctx, err))

@@ -17,9 +17,13 @@ import (
 const appendOutbox = `
 with added as (
     insert into outbox (journal_id, account, call_uuid, created_at, record, events)
-    select journal_id, account, call_uuid, created_at::timestamptz, record::json, events::json
-    from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
-         with ordinality as new(journal_id, account, call_uuid, created_at, record, events, place)
+    select journal_id, account, call_uuid, created_at::timestamptz,
+           nullif(convert_from(substring($5::bytea from record_at for record_size), 'UTF8'), ''),
+           convert_from(substring($6::bytea from events_at for events_size), 'UTF8')
+    from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $7::integer[], $8::integer[], $9::integer[],
+                $10::integer[])
+         with ordinality as new(journal_id, account, call_uuid, created_at, record_at, record_size, events_at,
+                                events_size, place)
     order by place
     returning id
 ), told as (
@@ -33,7 +37,7 @@ func (t *tx) AppendOutbox(ctx context.Context, rows []*store.OutboxRow) error {
 		return nil
 	}
 	now := t.store.now().UTC().Truncate(time.Microsecond)
-	events := make(pq.StringArray, len(rows))
+	texted := make([][]byte, len(rows))
 	for i, row := range rows {
 		if row.CreatedAt.IsZero() {
 			row.CreatedAt = now
@@ -42,16 +46,17 @@ func (t *tx) AppendOutbox(ctx context.Context, rows []*store.OutboxRow) error {
 		if err != nil {
 			return t.fail(ctx, "append to outbox", fmt.Errorf("%w: %w", store.ErrRefused, err))
 		}
-		events[i] = text
+		texted[i] = text
 	}
+	records := pack(rows, func(r *store.OutboxRow) []byte { return r.Record })
+	events := pack(texted, func(text []byte) []byte { return text })
 	var ids []int64
 	err := t.SelectContext(ctx, &ids, appendOutbox,
 		ints(rows, func(r *store.OutboxRow) int64 { return r.JournalID }),
 		texts(rows, func(r *store.OutboxRow) string { return r.Account }),
 		texts(rows, func(r *store.OutboxRow) string { return r.CallUUID }),
 		moments(rows, func(r *store.OutboxRow) time.Time { return r.CreatedAt }),
-		texts(rows, func(r *store.OutboxRow) string { return string(r.Record) }),
-		events)
+		records.data, events.data, records.at, records.size, events.at, events.size)
 	if err != nil {
 		return t.fail(ctx, "append to outbox", err)
 	}
@@ -63,15 +68,15 @@ func (t *tx) AppendOutbox(ctx context.Context, rows []*store.OutboxRow) error {
 	return nil
 }
 
-func encodeEvents(events []flow.Event) (string, error) {
+func encodeEvents(events []flow.Event) ([]byte, error) {
 	if len(events) == 0 {
-		return "[]", nil
+		return []byte("[]"), nil
 	}
 	text, err := json.Marshal(events)
 	if err != nil {
-		return "", fmt.Errorf("encode events: %w", err)
+		return nil, fmt.Errorf("encode events: %w", err)
 	}
-	return string(text), nil
+	return text, nil
 }
 
 type outboxRow struct {

@@ -1,6 +1,7 @@
 package postgres_test
 
 import (
+	"errors"
 	"io"
 	"net"
 	"net/url"
@@ -71,7 +72,7 @@ func (p *proxy) copy(to, from net.Conn) {
 			}
 		}
 		if err != nil {
-			if err == io.EOF && stalled {
+			if errors.Is(err, io.EOF) && stalled {
 				return // the other side does not get to know
 			}
 			_, _ = to.Close(), from.Close()

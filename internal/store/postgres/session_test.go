@@ -43,7 +43,7 @@ func TestSessionsHaveTheirLimits(t *testing.T) {
 	t.Cleanup(func() { require.NoError(t, s.Close()) })
 	for name, want := range map[string]string{
 		"application_name": "webhookd", "TimeZone": "UTC", "idle_in_transaction_session_timeout": "10s",
-		"lock_timeout": "8s", "statement_timeout": "15s", "tcp_user_timeout": "10s",
+		"lock_timeout": "8s", "statement_timeout": "15s", "tcp_user_timeout": "10000",
 	} {
 		var value string
 		require.NoError(t, s.read(t.Context(), "read setting", &value, `select current_setting($1)`, name))
@@ -56,4 +56,16 @@ func TestSessionsHaveTheirLimits(t *testing.T) {
 	parsed, err := url.Parse(s.dsn)
 	require.NoError(t, err)
 	require.Equal(t, "yes", parsed.Query().Get("binary_parameters"))
+}
+
+// "prefer" dials twice when the server knows no TLS.
+func TestStoreWorksWithThePreferredTLS(t *testing.T) {
+	t.Parallel()
+	address := pgtest.With(t, pgtest.URL(t), "sslmode", "prefer")
+	require.NoError(t, Migrate(t.Context(), address))
+	s, err := Open(t.Context(), Config{URL: address})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	require.NoError(t, s.Ping(t.Context()))
+	require.NoError(t, s.Write(t.Context(), func(store.Tx) error { return nil }))
 }

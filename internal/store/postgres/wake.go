@@ -56,7 +56,7 @@ func (s *Store) listen(ctx context.Context, wake, stop func()) {
 		} else {
 			<-closed
 		}
-		for range listener.Notify { //nolint:revive // it must be emptied for the listener's goroutine to end
+		for range listener.Notify { // it must be emptied for the listener's goroutine to end
 		}
 	}()
 	for listener.Listen(outboxChannel) != nil {

@@ -16,6 +16,7 @@ type tx struct {
 	store  *Store
 	outbox bool  // rows were added to it
 	failed error // the first error of a statement; the transaction cannot commit after it
+	keys   map[store.Key]keysOf
 }
 
 var _ store.Tx = (*tx)(nil)

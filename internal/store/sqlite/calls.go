@@ -31,9 +31,11 @@ type callRow struct {
 	Keys        string  `db:"keys"`
 }
 
-const callColumns = `call.account, call.call_uuid, coalesce(call.merged_into, '') as merged_into, call.record, call.ledger,
+const callColumns = `call.account, call.call_uuid, coalesce(call.merged_into, '') as merged_into, call.ledger,
        call.seq, call.revision, call.heard_at, call.updated_at, call.state, call.direction, call.disposition,
        call.hangup_by, call.missed, call.connected, call.started_at, call.ended_at, call.keys`
+
+const wholeCallColumns = callColumns + `, call.record`
 
 func callsOf(rows []callRow) ([]store.Call, error) {
 	calls := make([]store.Call, len(rows))
@@ -60,8 +62,17 @@ func callsOf(rows []callRow) ([]store.Call, error) {
 
 // Calls implements [store.Tx].
 func (t *tx) Calls(ctx context.Context, keys []store.Key) ([]store.Call, error) {
+	return t.calls(ctx, callColumns, keys)
+}
+
+// WholeCalls implements [store.Tx].
+func (t *tx) WholeCalls(ctx context.Context, keys []store.Key) ([]store.Call, error) {
+	return t.calls(ctx, wholeCallColumns, keys)
+}
+
+func (t *tx) calls(ctx context.Context, columns string, keys []store.Key) ([]store.Call, error) {
 	rows, err := gather[callRow](ctx, t, "read calls",
-		`select `+callColumns+` from calls call where call.account = ? and call.call_uuid = ?`, distinct(keys), keyArgs)
+		`select `+columns+` from calls call where call.account = ? and call.call_uuid = ?`, distinct(keys), keyArgs)
 	if err != nil {
 		return nil, err
 	}
@@ -207,7 +218,7 @@ func decodeKeys(text string) ([]string, error) {
 func (s *Store) Call(ctx context.Context, key store.Key) (store.Call, error) {
 	var row callRow
 	err := s.read(ctx, "read call", &row,
-		`select `+callColumns+` from calls call where call.account = ? and call.call_uuid = ?`, key.Account, key.UUID)
+		`select `+wholeCallColumns+` from calls call where call.account = ? and call.call_uuid = ?`, key.Account, key.UUID)
 	if err != nil {
 		return store.Call{}, err
 	}

@@ -42,7 +42,8 @@ func (t *tx) Due(ctx context.Context, now time.Time, limit int) ([]store.Due, er
 		Kind     string `db:"kind"`
 		DueAt    int64  `db:"due_at"`
 	}
-	rows, err := gather[dueRow](ctx, t, "read due rows", selectDue, []time.Time{now}, func(now time.Time) []any { return []any{moment(now), max(0, limit)} })
+	rows, err := gather[dueRow](ctx, t, "read due rows", selectDue, []time.Time{now},
+		func(now time.Time) []any { return []any{moment(now), max(0, limit)} })
 	if err != nil {
 		return nil, err
 	}

@@ -20,8 +20,7 @@ func classify(err error) error {
 	if errors.Is(err, sql.ErrNoRows) {
 		return fmt.Errorf("%w: %w", store.ErrNotFound, err)
 	}
-	var reported *sqlite.Error
-	if errors.As(err, &reported) {
+	if reported, ok := errors.AsType[*sqlite.Error](err); ok {
 		switch reported.Code() & 0xff { // without the extension
 		case sqlitelib.SQLITE_CONSTRAINT, sqlitelib.SQLITE_MISMATCH, sqlitelib.SQLITE_TOOBIG:
 			return fmt.Errorf("%w: %w", store.ErrRefused, err)

@@ -88,7 +88,7 @@ func searchCalls(filter store.CallFilter) (string, []any) {
 		limit = defaultPage
 	}
 	return fmt.Sprintf("select %s\nfrom %s\nwhere %s\norder by %s.started_at desc, %s.call_uuid desc\nlimit %d",
-		callColumns, from, strings.Join(where.parts, "\n  and "), page, page, limit), where.args
+		wholeCallColumns, from, strings.Join(where.parts, "\n  and "), page, page, limit), where.args
 }
 
 // drivingFirst puts the key that fewest calls are likely to have at the front: a project's are the most common.

@@ -23,9 +23,16 @@ var callTests = []test{
 		merged := store.Call{Account: acme, CallUUID: uuid(3), MergedInto: uuid(1), Ledger: []byte("x"), HeardAt: now, UpdatedAt: now}
 		b.write(t, func(tx store.Tx) {
 			require.NoError(t, tx.PutCalls(b.ctx, []store.Call{full, bare, merged}))
-			calls, err := tx.Calls(b.ctx, []store.Key{key(acme, 3), key(acme, 1), key(acme, 1), key(acme, 2), key(other, 1), key(acme, 9)})
+			keys := []store.Key{key(acme, 3), key(acme, 1), key(acme, 1), key(acme, 2), key(other, 1), key(acme, 9)}
+			whole, err := tx.WholeCalls(b.ctx, keys)
 			require.NoError(t, err)
-			require.ElementsMatch(t, normal(full, bare, merged), normal(calls...))
+			require.ElementsMatch(t, normal(full, bare, merged), normal(whole...))
+			for i := range whole {
+				whole[i].Record = nil
+			}
+			calls, err := tx.Calls(b.ctx, keys)
+			require.NoError(t, err)
+			require.ElementsMatch(t, normal(whole...), normal(calls...))
 		})
 		for _, want := range []store.Call{full, bare, merged} {
 			got, err := b.Call(b.ctx, store.Key{Account: want.Account, UUID: want.CallUUID})

@@ -38,8 +38,6 @@ func uuids(ns ...int) []string {
 	return list
 }
 
-func truth(b bool) *bool { return &b }
-
 var searchTests = []test{
 	{"filters by each thing and by all together", func(t *testing.T, b *bundle) {
 		missed := store.Index{
@@ -77,8 +75,8 @@ var searchTests = []test{
 			{"direction", store.CallFilter{Direction: "inbound"}, uuids(3, 1)},
 			{"disposition", store.CallFilter{Disposition: "abandoned"}, uuids(1)},
 			{"hangup by", store.CallFilter{HangupBy: "consultant"}, uuids(2)},
-			{"missed", store.CallFilter{Missed: truth(true)}, uuids(1)},
-			{"not missed", store.CallFilter{Missed: truth(false)}, uuids(4, 3, 2)},
+			{"missed", store.CallFilter{Missed: new(true)}, uuids(1)},
+			{"not missed", store.CallFilter{Missed: new(false)}, uuids(4, 3, 2)},
 			{"key", store.CallFilter{Keys: []string{"consultant:ann"}}, uuids(3, 2)},
 			{"keys", store.CallFilter{Keys: []string{"project:7", "number:+4822", "consultant:ann"}}, uuids(2)},
 			{"the same key twice", store.CallFilter{Keys: []string{"project:7", "project:7"}}, uuids(2, 1)},
@@ -93,7 +91,7 @@ var searchTests = []test{
 				Keys: []string{"consultant:ann"}, Before: &store.Cursor{StartedAt: start + 3, CallUUID: uuid(3)},
 			}, uuids(2)},
 			{"everything", store.CallFilter{
-				State: "ended", Direction: "inbound", Disposition: "abandoned", HangupBy: "external", Missed: truth(true),
+				State: "ended", Direction: "inbound", Disposition: "abandoned", HangupBy: "external", Missed: new(true),
 				Keys: []string{"number:+4822"}, From: start, To: start + 9, Limit: 5,
 				Before: &store.Cursor{StartedAt: start + 9, CallUUID: uuid(0)},
 			}, uuids(1)},

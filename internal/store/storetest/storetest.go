@@ -24,9 +24,17 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		name  string
 		tests []test
 	}{
-		{"Write", writeTests}, {"Journal", journalTests}, {"Legs", legTests}, {"Calls", callTests},
-		{"Search", searchTests}, {"Outbox", outboxTests}, {"Relay", relayTests}, {"Wake", wakeTests},
-		{"Due", dueTests}, {"Quarantine", quarantineTests}, {"History", historyTests},
+		{"Write", writeTests},
+		{"Journal", journalTests},
+		{"Legs", legTests},
+		{"Calls", callTests},
+		{"Search", searchTests},
+		{"Outbox", outboxTests},
+		{"Relay", relayTests},
+		{"Wake", wakeTests},
+		{"Due", dueTests},
+		{"Quarantine", quarantineTests},
+		{"History", historyTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

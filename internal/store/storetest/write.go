@@ -67,7 +67,7 @@ var writeTests = []test{
 		err := b.Write(b.ctx, func(tx store.Tx) error {
 			require.NoError(t, tx.Append(b.ctx, []*store.Entry{entry(acme, uuid(1), "one")}))
 			bad := call(acme, 1)
-			bad.Record = []byte(`{"no json`)
+			bad.Record = []byte("{\"no UTF-8\":\"\xff")
 			_ = tx.PutCalls(b.ctx, []store.Call{bad})
 			return nil
 		})
@@ -77,9 +77,9 @@ var writeTests = []test{
 		require.True(t, empty)
 	}},
 
-	{"refuses what is no JSON as refused data, and can write again", func(t *testing.T, b *bundle) {
+	{"refuses what is neither JSON nor UTF-8 as refused data, and can write again", func(t *testing.T, b *bundle) {
 		bad := call(acme, 1)
-		bad.Record = []byte(`{"no json`)
+		bad.Record = []byte("{\"no UTF-8\":\"\xff")
 		err := b.Write(b.ctx, func(tx store.Tx) error { return tx.PutCalls(b.ctx, []store.Call{bad}) })
 		require.ErrorIs(t, err, store.ErrRefused)
 		require.NotErrorIs(t, err, store.ErrUnavailable)

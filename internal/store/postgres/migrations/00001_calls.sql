@@ -13,7 +13,7 @@ create table journal (
     ignored     boolean not null,
     sha256      bytea not null check (octet_length(sha256) = 32),
     body        bytea not null
-);
+) with (toast_tuple_target = 8160);
 create unique index journal_sha256_key on journal (account, sha256);
 create index journal_dialog_idx on journal (account, dialog_uuid) where dialog_uuid is not null;
 create index journal_call_idx on journal (account, call_uuid) where call_uuid is not null;
@@ -28,7 +28,7 @@ comment on column journal.event_time is 'The webhook''s event_time, whole second
 comment on column journal.dialog_uuid is 'The dialog it is about, lower case; null for other families and for settle.';
 comment on column journal.call_uuid is 'The call it is about; only of settle.';
 comment on column journal.ignored is 'A webhook of another family: kept, changes nothing.';
-comment on column journal.sha256 is 'SHA-256 of body. A body is kept once in an account.';
+comment on column journal.sha256 is 'SHA-256 of body (for what webhookd wrote itself: of origin, a NUL byte and body). A body is kept once in an account.';
 comment on column journal.body is 'The body byte for byte as received; bytes, because it need not be valid UTF-8.';
 
 -- Legs: one dialog each, with what was merged for it. Rewritten at every webhook, on no indexed column.
@@ -53,7 +53,7 @@ create table calls (
     account     text collate "C" not null,
     call_uuid   text collate "C" not null,
     merged_into text collate "C",
-    record      json,
+    record      text,
     ledger      bytea not null,
     seq         bigint not null,
     revision    integer not null,
@@ -70,7 +70,7 @@ create table calls (
     ended_at    timestamptz,
     keys        text[] collate "C" not null,
     primary key (account, call_uuid)
-) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05);
+) with (fillfactor = 50, autovacuum_vacuum_scale_factor = 0.05, toast_tuple_target = 8160);
 create index calls_page_idx on calls (account, started_at, call_uuid) where merged_into is null;
 create index calls_open_idx on calls (account, started_at, call_uuid) where open and merged_into is null;
 create index calls_missed_idx on calls (account, started_at, call_uuid) where missed and merged_into is null;
@@ -79,7 +79,7 @@ comment on table calls is 'One row for each call, also those that were merged in
 comment on column calls.account is 'The tenant.';
 comment on column calls.call_uuid is 'The call''s id, lower case.';
 comment on column calls.merged_into is 'The call that this one went into; null for a call of its own.';
-comment on column calls.record is 'The call''s record as readers get it; null if merged. json, not jsonb: it is kept as written, and \u0000 is no error.';
+comment on column calls.record is 'The call''s record as readers get it; null if merged. JSON, kept as text as it was written: reading it as json is the reader''s choice and cost.';
 comment on column calls.ledger is 'The count of events published so far; the program''s own form.';
 comment on column calls.seq is 'The number of the call''s last event.';
 comment on column calls.revision is 'How often call_settled was published.';
@@ -118,9 +118,9 @@ create table outbox (
     account    text collate "C" not null,
     call_uuid  text collate "C" not null,
     created_at timestamptz not null,
-    record     json not null,
-    events     json not null
-);
+    record     text not null,
+    events     text not null
+) with (toast_tuple_target = 8160);
 create index outbox_call_idx on outbox (account, call_uuid, id);
 
 comment on table outbox is 'What is to be published, and the history of what was: one row for each change of a call. Append only.';
