@@ -63,8 +63,7 @@ func cells(text string) [][]string {
 // paths gives every field of the record as the document names it: external.number, legs[].holds[].from.
 func paths(prefix string, of reflect.Type) []string {
 	var all []string
-	for i := range of.NumField() {
-		field := of.Field(i)
+	for field := range of.Fields() {
 		if field.Anonymous {
 			all = append(all, paths(prefix, field.Type)...)
 			continue

@@ -6,6 +6,7 @@ import (
 	"net"
 
 	"webhookd/internal/config"
+	"webhookd/internal/ingest/spool"
 	"webhookd/internal/natsbus"
 	"webhookd/internal/replay"
 	"webhookd/internal/store"
@@ -56,7 +57,7 @@ func cannotBegin(err error) error {
 	)
 	if errors.As(err, &network) || errors.As(err, &path) ||
 		errors.Is(err, natsbus.ErrListen) || errors.Is(err, natsbus.ErrNotLoopback) || errors.Is(err, store.ErrUnavailable) ||
-		errors.Is(err, sqlite.ErrInUse) {
+		errors.Is(err, sqlite.ErrInUse) || errors.Is(err, spool.ErrInUse) {
 		return &beginError{err}
 	}
 	return err

@@ -49,6 +49,7 @@ func newRoot(proc process) *cobra.Command {
 		newServe(proc),
 		newMigrate(proc),
 		newReplay(proc),
+		newSimulate(proc),
 		newTail(proc),
 		newClose(proc),
 		newRebuild(proc),

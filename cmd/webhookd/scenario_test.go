@@ -191,8 +191,11 @@ func TestHistoryIsRepublished(t *testing.T) {
 	require.Equal(t, before, tailed(t, s, 17))
 
 	for _, args := range [][]string{
-		{"republish"}, {"republish", "--since", "1h", "--call", recordedCall}, {"republish", "--since", "soon"},
-		{"republish", "--call", "nothing"}, {"republish", "--call", recordedCall, "--data-dir", dir},
+		{"republish"},
+		{"republish", "--since", "1h", "--call", recordedCall},
+		{"republish", "--since", "soon"},
+		{"republish", "--call", "nothing"},
+		{"republish", "--call", recordedCall, "--data-dir", dir},
 	} {
 		r = start(t, nil, args...)
 		require.Equal(t, exitUsage, r.wait(), "%v: %s", args, r.stderr.text())

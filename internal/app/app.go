@@ -15,6 +15,8 @@ import (
 	"webhookd/internal/flow"
 	"webhookd/internal/httpapi"
 	"webhookd/internal/ingest"
+	"webhookd/internal/ingest/spool"
+	"webhookd/internal/metrics"
 	"webhookd/internal/natsbus"
 	"webhookd/internal/relay"
 	"webhookd/internal/store"
@@ -32,11 +34,14 @@ type Options struct {
 type App struct {
 	cfg    config.Config
 	log    *slog.Logger
+	now    func() time.Time
 	stack  stack
 	failed chan error
 
 	listener net.Listener
+	spool    *spool.Spool
 	store    store.Store
+	schema   *schema
 	bus      *natsbus.Bus
 	ingest   *ingest.Ingest
 	due      *due.Runner
@@ -44,9 +49,9 @@ type App struct {
 	http     *httpapi.Server
 }
 
-// New opens and binds everything: the HTTP address first, so that one that is taken is told at once, then the database
-// (bringing its schema up to date) and NATS. Nothing is served yet. After an error nothing is left open. NATS servers
-// that are away are no error: webhooks can be taken without them.
+// New opens and binds everything: the HTTP address first, so that one that is taken is told at once, then the spool, the
+// database (bringing its schema up to date) and NATS. Nothing is served yet. After an error nothing is left open. A
+// Postgres or NATS servers that are away are no error: webhooks can be taken without them.
 func New(ctx context.Context, cfg config.Config, options Options) (_ *App, err error) {
 	a := &App{cfg: cfg, log: options.Logger, failed: make(chan error, 1)}
 	if a.log == nil {
@@ -55,6 +60,7 @@ func New(ctx context.Context, cfg config.Config, options Options) (_ *App, err e
 	if options.Now == nil {
 		options.Now = time.Now
 	}
+	a.now = options.Now
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.stack.unwind(context.WithoutCancel(ctx)))
@@ -64,7 +70,11 @@ func New(ctx context.Context, cfg config.Config, options Options) (_ *App, err e
 		return nil, err
 	}
 	a.stack.push("http listener", func(context.Context) error { return closeListener(a.listener) })
-	if a.store, err = openStore(ctx, cfg, options.Now); err != nil {
+	if a.spool, err = openSpool(cfg, a.log); err != nil {
+		return nil, err
+	}
+	a.stack.push("spool", func(context.Context) error { return a.spool.Close() })
+	if a.store, a.schema, err = openStoreOrWait(ctx, cfg, a.log, options.Now); err != nil {
 		return nil, err
 	}
 	a.stack.push("database", func(context.Context) error { return a.store.Close() })
@@ -84,16 +94,26 @@ func (a *App) build(options Options) error {
 	if err != nil {
 		return err
 	}
-	a.due = due.New(due.Config{Store: a.store, Engine: engine, Logger: a.log, Now: options.Now})
 	a.ingest = ingest.New(ingest.Config{
-		Store: a.store, Engine: engine, Logger: a.log, Now: options.Now, Committed: a.due.Wake,
+		Store: a.store, Engine: engine, Logger: a.log, Now: options.Now, Committed: func() { a.due.Wake() },
+		Spool: a.spool, CommitTimeout: a.cfg.CommitTimeout, Ready: a.databaseReady, Away: !a.schema.current(),
+	})
+	a.due = due.New(due.Config{
+		Store: a.store, Engine: engine, CatchingUp: a.ingest.CatchingUp, Logger: a.log, Now: options.Now,
 	})
 	a.relay = relay.New(relay.Config{
 		Store: a.store, Bus: a.bus, Logger: a.log, Now: options.Now,
 		Options: flow.Options{RingLimit: a.cfg.RingLimit, CallLimit: a.cfg.CallLimit},
 	})
+	scrapes, err := metrics.Handler(metrics.Sources{
+		Ingest: a.ingest.Stats, Due: a.due.Stats, Relay: a.relay.Stats, Now: options.Now,
+	}, options.Version)
+	if err != nil {
+		return err
+	}
 	a.http = httpapi.New(httpapi.Config{
-		Intake: a.ingest, Reader: a.store, Quarantine: a.store, Ready: a.ready,
+		Metrics: scrapes,
+		Intake:  a.ingest, Reader: a.store, Quarantine: a.ingest, Ready: a.ready,
 		WebhookHeader: a.cfg.WebhookHeader, WebhookSecrets: secrets(a.cfg), BodyLimit: a.cfg.BodyLimit,
 		GuardReads:    !loopback(a.listener.Addr()),
 		DefaultRegion: a.cfg.DefaultRegion, Version: options.Version, Logger: a.log, Now: options.Now,
@@ -103,8 +123,9 @@ func (a *App) build(options Options) error {
 
 // Start begins to serve, and returns. What fails later is told by Failed.
 func (a *App) Start(context.Context) error {
-	a.run("relay", a.relay.Run, nil)
-	a.run("due rows", a.due.Run, nil)
+	a.run("schema", a.schema.run, nil)
+	a.run("relay", a.schema.before(a.relay.Run), nil)
+	a.run("due rows", a.schema.before(a.due.Run), nil)
 	a.run("ingest", a.ingest.Run, func(context.Context) error { a.ingest.Stop(); return nil })
 	a.run("http", func(context.Context) error { return a.http.Serve(a.listener) }, a.http.Shutdown)
 	return nil

@@ -25,8 +25,8 @@ const module = "webhookd/internal/"
 // house says, for each package below internal, which of the others it may import. A new package gets its line here.
 var house = map[string][]string{
 	"app": {
-		"config", "correlate", "dialog", "due", "flow", "httpapi", "ingest", "natsbus", "rebuild", "relay", "store",
-		"store/postgres", "store/sqlite", "trigger", "web",
+		"config", "correlate", "dialog", "due", "flow", "httpapi", "ingest", "ingest/spool", "metrics", "natsbus",
+		"rebuild", "relay", "store", "store/postgres", "store/sqlite", "trigger", "web",
 	},
 
 	"config": {"correlate", "dialog"},
@@ -36,9 +36,11 @@ var house = map[string][]string{
 	"due":     {"correlate", "dialog", "flow", "ingest", "store", "trigger"},
 	"relay":   {"correlate", "dialog", "flow", "natsbus", "store"},
 	"rebuild": {"correlate", "dialog", "flow", "ingest", "store"},
+	"metrics": {"due", "ingest", "ingest/spool", "relay"},
 
-	"ingest":  {"correlate", "dialog", "flow", "fsm", "store", "trigger"},
-	"trigger": {"correlate", "dialog", "flow", "store"},
+	"ingest":       {"correlate", "dialog", "flow", "fsm", "ingest/spool", "store", "trigger"},
+	"ingest/spool": {},
+	"trigger":      {"correlate", "dialog", "flow", "store"},
 
 	"natsbus":        {"flow"},
 	"store":          {"correlate", "dialog", "flow"},
@@ -51,7 +53,9 @@ var house = map[string][]string{
 	"fsm":       {},
 	"dialog":    {},
 
-	"replay": {"correlate", "dialog", "fsm"}, // a client: it speaks HTTP to any webhookd
+	// Clients: they speak HTTP to any webhookd.
+	"replay":          {"dialog"},
+	"replay/simulate": {"dialog", "replay"},
 
 	// For tests only: no other package may import these.
 	"store/everystore":      {"store", "store/postgres", "store/postgres/pgtest", "store/sqlite"},
@@ -66,10 +70,11 @@ var owners = map[string][]string{
 	"github.com/jmoiron/sqlx":  {"store/postgres", "store/sqlite"},
 	"github.com/lib/pq":        {"store/postgres", "store/postgres/pgtest"},
 	"github.com/nats-io":       {"natsbus"},
+	"github.com/prometheus":    {"metrics"},
 	"github.com/pressly/goose": {"store/postgres", "store/sqlite"},
-	"github.com/valyala":       {"httpapi"},
+	"github.com/valyala":       {"httpapi", "replay/simulate"},
 	"modernc.org/sqlite":       {"store/sqlite"},
-	"net/http":                 {"app", "httpapi", "replay", "web"},
+	"net/http":                 {"app", "httpapi", "metrics", "replay", "replay/simulate", "web"},
 	"testing":                  {"store/everystore", "store/postgres/pgtest", "store/storetest"},
 }
 
@@ -77,9 +82,10 @@ var owners = map[string][]string{
 var pure = []string{"correlate", "dialog", "flow", "fsm"}
 
 // pureImports is all that they may import besides each other; a name that ends with / stands for what is below it.
+// (sync/atomic is for a memory of what was worked out before: with it and without it everything comes out the same.)
 var pureImports = []string{
 	"bytes", "cmp", "context", "crypto/sha256", "encoding/", "errors", "fmt", "iter", "maps", "math", "math/bits",
-	"regexp", "slices", "sort", "strconv", "strings", "time", "unicode", "unicode/",
+	"regexp", "slices", "sort", "strconv", "strings", "sync/atomic", "time", "unicode", "unicode/",
 	"github.com/google/uuid", "github.com/looplab/fsm", "github.com/nyaruka/phonenumbers",
 }
 

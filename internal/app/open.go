@@ -11,6 +11,7 @@ import (
 
 	"webhookd/internal/config"
 	"webhookd/internal/correlate"
+	"webhookd/internal/ingest/spool"
 	"webhookd/internal/natsbus"
 	"webhookd/internal/store"
 	"webhookd/internal/store/postgres"
@@ -21,6 +22,7 @@ import (
 const (
 	sqliteFile = "webhookd.db"
 	natsDir    = "nats"
+	spoolDir   = "spool"
 )
 
 func listen(ctx context.Context, address string) (net.Listener, error) {
@@ -63,6 +65,18 @@ func openStore(ctx context.Context, cfg config.Config, now func() time.Time) (st
 	opened, err := postgres.Open(ctx, postgres.Config{URL: url, Now: now})
 	if err != nil {
 		return nil, fmt.Errorf("open database: %w", err)
+	}
+	return opened, nil
+}
+
+func openSpool(cfg config.Config, log *slog.Logger) (*spool.Spool, error) {
+	dir := cfg.SpoolDir
+	if dir == "" {
+		dir = filepath.Join(cfg.DataDir, spoolDir)
+	}
+	opened, err := spool.Open(spool.Config{Dir: dir, Limit: cfg.SpoolLimit, Logger: log})
+	if err != nil {
+		return nil, fmt.Errorf("open spool: %w", err)
 	}
 	return opened, nil
 }

@@ -18,6 +18,9 @@ type Config struct {
 	Listen         string                // host:port of the HTTP API; port 0 takes any free one
 	DataDir        string                // directory of everything that is kept locally
 	DatabaseURL    URL                   // Postgres; empty: embedded SQLite under DataDir
+	CommitTimeout  time.Duration         // how long a webhook waits for the database before it goes to the spool
+	SpoolDir       string                // directory of the spool; empty: one under DataDir
+	SpoolLimit     int64                 // most that the spool may hold, in bytes
 	NATSURL        URL                   // NATS servers, separated by commas; empty: embedded server under DataDir
 	NATSListen     string                // host:port of the embedded NATS server, loopback only; port 0 takes any free one
 	NATSReplicas   int                   // copies of the stream and of the bucket in the NATS cluster

@@ -89,6 +89,18 @@ func parseLimit(text string) (duration, error) {
 	return parsed, err
 }
 
+const maxCommitTimeout = duration(15 * time.Second) // the door waits for 20 s
+
+func parseCommitTimeout(text string) (duration, error) {
+	parsed, err := parseLimit(text)
+	if err == nil && parsed > maxCommitTimeout {
+		return 0, fmt.Errorf("%s is more than %s", text, maxCommitTimeout)
+	}
+	return parsed, err
+}
+
+func parseAny(text string) (string, error) { return text, nil }
+
 func parseDirectory(text string) (string, error) {
 	if text == "" {
 		return "", errors.New("is empty; a directory is needed")
@@ -133,18 +145,36 @@ func parseOneOf(allowed ...string) func(string) (string, error) {
 }
 
 const (
-	kib, mib = 1 << 10, 1 << 20
-	minBody  = kib
-	maxBody  = 16 * mib
+	kib, mib, gib = 1 << 10, 1 << 20, 1 << 30
+	minBody       = kib
+	maxBody       = 16 * mib
+	minSpool      = 2 * maxBody // so that the largest body fits
+	maxSpool      = 1024 * gib
 )
 
 // sizeUnits are tried in order, so the longer ones come first.
 var sizeUnits = []struct {
 	name  string
-	bytes int
-}{{"KiB", kib}, {"MiB", mib}, {"kB", 1000}, {"MB", 1000 * 1000}, {"B", 1}, {"", 1}}
+	bytes int64
+}{{"KiB", kib}, {"MiB", mib}, {"GiB", gib}, {"kB", 1e3}, {"MB", 1e6}, {"GB", 1e9}, {"B", 1}, {"", 1}}
 
 func parseSize(text string) (int, error) {
+	size, err := parseBytes(text)
+	if err == nil && (size < minBody || size > maxBody) {
+		return 0, fmt.Errorf("%s is not from 1KiB to 16MiB", text)
+	}
+	return int(size), err
+}
+
+func parseSpoolLimit(text string) (int64, error) {
+	size, err := parseBytes(text)
+	if err == nil && (size < minSpool || size > maxSpool) {
+		return 0, fmt.Errorf("%s is not from 32MiB to 1024GiB", text)
+	}
+	return size, err
+}
+
+func parseBytes(text string) (int64, error) {
 	for _, unit := range sizeUnits {
 		digits, ok := strings.CutSuffix(text, unit.name)
 		if !ok {
@@ -154,24 +184,22 @@ func parseSize(text string) (int, error) {
 		if err != nil {
 			break
 		}
-		// No overflow: both factors fit 32 bits.
-		size := int64(count) * int64(unit.bytes)
-		if size < minBody || size > maxBody {
-			return 0, fmt.Errorf("%s is not from 1KiB to 16MiB", text)
-		}
-		return int(size), nil
+		return int64(count) * unit.bytes, nil // no overflow: both factors fit 32 bits
 	}
 	return 0, fmt.Errorf("%q is no size; write a number of bytes, or one with a unit, as 512KiB or 1MiB", text)
 }
 
-func showSize(size int) string {
+func showSize[T int | int64](size T) string {
+	n := int64(size)
 	switch {
-	case size%mib == 0:
-		return strconv.Itoa(size/mib) + "MiB"
-	case size%kib == 0:
-		return strconv.Itoa(size/kib) + "KiB"
+	case n%gib == 0:
+		return strconv.FormatInt(n/gib, 10) + "GiB"
+	case n%mib == 0:
+		return strconv.FormatInt(n/mib, 10) + "MiB"
+	case n%kib == 0:
+		return strconv.FormatInt(n/kib, 10) + "KiB"
 	default:
-		return strconv.Itoa(size)
+		return strconv.FormatInt(n, 10)
 	}
 }
 

@@ -41,14 +41,31 @@ var table = []option{
 	field(option{
 		key: "data_dir", value: "directory", fallback: "./data",
 		help: "directory of everything that is kept locally; made if absent",
-		more: "The embedded database and the embedded NATS server live there, when they are used. Two processes must not " +
-			"share one.",
+		more: "The spool lives there, and the embedded database and the embedded NATS server, when they are used. Two " +
+			"processes must not share one, also where they share a Postgres.",
 	}, func(c *Config) *string { return &c.DataDir }, parseDirectory, quote),
 	field(option{
 		key: "database_url", value: "URL",
 		help: "Postgres, as postgres://user:password@host:port/database; empty: embedded SQLite",
 		more: "Special characters in a password must be percent-encoded.",
 	}, func(c *Config) *URL { return &c.DatabaseURL }, parseDatabaseURL, URL.String),
+	field(option{
+		key: "commit_timeout", value: formDuration, fallback: "2s",
+		help: "how long a webhook waits for the database before it goes to the spool, from 1s to 15s",
+		more: "Only the first webhooks of an outage wait; those that follow go to the spool at once, until the database is " +
+			"back.",
+	}, func(c *Config) *duration { return (*duration)(&c.CommitTimeout) }, parseCommitTimeout, duration.String),
+	field(option{
+		key: "spool_dir", value: "directory",
+		help: "directory of the spool, which takes webhooks while the database is away; empty: spool in data_dir",
+		more: "Made if absent. It must be on a disk that outlives the process, it must not be on a network, and two " +
+			"processes must not share one.",
+	}, func(c *Config) *string { return &c.SpoolDir }, parseAny, quote),
+	field(option{
+		key: "spool_limit", value: "size", fallback: "1GiB",
+		help: "most that the spool may hold, from 32MiB to 1024GiB; beyond it webhooks are answered 503",
+		more: "A webhook takes its body and some 40 bytes. The units are those of `body_limit`, and GiB and GB.",
+	}, func(c *Config) *int64 { return &c.SpoolLimit }, parseSpoolLimit, showSize[int64]),
 	field(option{
 		key: "nats_url", value: "URLs",
 		help: "NATS servers, as nats://user:password@host:port,…; empty: embedded server",
@@ -72,8 +89,8 @@ var table = []option{
 	list(option{
 		key: "webhook_secret", value: "secret",
 		help: "shared secret that the PBX sends; several may be valid at once",
-		more: "It is asked for where webhooks come in, and on any address but loopback also where calls are read. A list in the file; " +
-			"separated by commas or line breaks in the environment; a flag that may be repeated. " +
+		more: "It is asked for where webhooks come in, and on any address but loopback also where calls are read. A list in the " +
+			"file; separated by commas or line breaks in the environment; a flag that may be repeated. " +
 			"A secret that itself holds a comma cannot be given in the environment. Flags can be seen by everybody who may " +
 			"list the machine's processes: the file or the environment is the better place. To change a secret without " +
 			"losing a webhook, add the new one, change the PBX, then take the old one away. A secret shorter than 16 " +
@@ -111,7 +128,7 @@ var table = []option{
 		key: "body_limit", value: "size", fallback: "1MiB",
 		help: "largest webhook body that is taken, from 1KiB to 16MiB",
 		more: "A number of bytes, or one with a unit: B, KiB, MiB, kB, MB.",
-	}, func(c *Config) *int { return &c.BodyLimit }, parseSize, showSize),
+	}, func(c *Config) *int { return &c.BodyLimit }, parseSize, showSize[int]),
 	field(option{
 		key: "stop_timeout", value: formDuration, fallback: "20s",
 		help: "how long a graceful stop may take before the process ends by force",

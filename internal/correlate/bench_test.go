@@ -78,7 +78,8 @@ func wholeCall(b *testing.B) (*correlate.Set, *correlate.Call, []correlate.Linke
 		leg, link := set.Leg(e.UUID)
 		legs = append(legs, correlate.Linked{Leg: leg, Link: link})
 	}
-	return set, set.Call(legs[0].Link.Call), legs
+	call := set.Call(legs[0].Link.Call)
+	return set, call, legs
 }
 
 func BenchmarkDerive(b *testing.B) {

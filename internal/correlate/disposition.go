@@ -1,6 +1,10 @@
 package correlate
 
-import "webhookd/internal/fsm"
+import (
+	"slices"
+
+	"webhookd/internal/fsm"
+)
 
 // disposition says how the ended call ended, in one word: the first rule of design §5 that fits.
 func (v *view) disposition() Word {
@@ -84,9 +88,9 @@ func (v *view) calledParty() *member {
 	if v.campaign {
 		return nil
 	}
-	for i := len(v.legs) - 1; i >= 0; i-- {
-		if v.legs[i].callee {
-			return v.legs[i]
+	for _, leg := range slices.Backward(v.legs) {
+		if leg.callee {
+			return leg
 		}
 	}
 	return nil

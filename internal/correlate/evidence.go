@@ -80,13 +80,13 @@ func (e *encoder) values(l *Leg) {
 			filled++
 		}
 	}
-	e.buf[count] = byte(len(e.stamps))
+	e.buf[count] = byte(len(e.stamps)) //nolint:gosec // see above
 	e.text(l.cause.value)
 	e.number(refs[0])
 	e.number(filled)
 	for field, t := range l.told {
 		if t.by != nil {
-			e.number(uint64(field)) //nolint:gosec // an index is never negative
+			e.number(uint64(field))
 			e.text(t.value)
 			e.number(refs[field+1])
 		}
@@ -100,7 +100,7 @@ func (e *encoder) ref(t told) uint64 {
 	}
 	for i, s := range e.stamps {
 		if s == t.by || *s == *t.by {
-			return uint64(i) + 1 //nolint:gosec // an index is never negative
+			return uint64(i) + 1
 		}
 	}
 	e.stamps = append(e.stamps, t.by)
@@ -187,13 +187,17 @@ func (d *decoder) time() dialog.Time {
 		d.fail()
 		return 0
 	}
-	return dialog.Time(n) //nolint:gosec // checked above
+	return dialog.Time(n)
 }
 
 func (d *decoder) times() []dialog.Time {
-	var list []dialog.Time
-	for range d.count() {
-		list = append(list, d.time())
+	count := d.count()
+	if count == 0 {
+		return nil
+	}
+	list := make([]dialog.Time, count)
+	for i := range list {
+		list[i] = d.time()
 	}
 	return list
 }
@@ -201,7 +205,7 @@ func (d *decoder) times() []dialog.Time {
 func (d *decoder) values(l *Leg) {
 	stamps := make([]*stamp, d.count())
 	for i := range stamps {
-		s := &stamp{at: d.time(), rank: fsm.State(min(d.number(), uint64(fsm.Closed)))} //nolint:gosec // bounded
+		s := &stamp{at: d.time(), rank: fsm.State(min(d.number(), uint64(fsm.Closed)))}
 		copy(s.hash[:], d.bytes(len(s.hash)))
 		stamps[i] = s
 	}

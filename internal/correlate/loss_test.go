@@ -3,10 +3,10 @@ package correlate_test
 import (
 	"bytes"
 	"encoding/json"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -89,6 +89,7 @@ func checkLosses(t require.TestingT, webhooks []*dialog.Webhook) int {
 	return lost
 }
 
+//nolint:paralleltest,tparallel // the scenarios count together
 func TestALostUpdateChangesOnlyTimesInScenarios(t *testing.T) {
 	t.Parallel()
 	lost := 0
@@ -164,7 +165,7 @@ func (c *caller) pass(most int64) {
 
 func (c *caller) tell(kind dialog.Kind, leg, state string) *dialog.Webhook {
 	w := &dialog.Webhook{Kind: kind, DialogUUID: leg, EventTime: c.now, State: state}
-	copy(w.SHA256[:], fmt.Sprint(len(c.list)))
+	copy(w.SHA256[:], strconv.Itoa(len(c.list)))
 	c.list = append(c.list, w)
 	return w
 }

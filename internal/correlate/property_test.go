@@ -106,7 +106,8 @@ func mergeLaws(t *rapid.T) {
 	require.Equal(t, correlate.Merge(a, correlate.Merge(b, c)), correlate.Merge(correlate.Merge(a, b), c), "associative")
 	require.Equal(t, a, correlate.Merge(a, a), "idempotent")
 	require.Equal(t, correlate.Merge(a, b), correlate.Merge(correlate.Merge(a, b), b), "idempotent")
-	require.Equal(t, before, [][]byte{a.Encode(), b.Encode(), c.Encode()}, "nothing changed")
+	after := [][]byte{a.Encode(), b.Encode(), c.Encode()}
+	require.Equal(t, before, after, "nothing changed")
 }
 
 func TestEvidenceSurvivesTheStore(t *testing.T) {

@@ -182,7 +182,7 @@ type moves map[string]struct{ from, to string }
 
 // calls gives every call that a leg left or came to, sorted.
 func (m moves) calls() []string {
-	var calls []string
+	calls := make([]string, 0, 2*len(m))
 	for _, move := range m {
 		calls = append(calls, move.from, move.to)
 	}

@@ -75,13 +75,11 @@ var fields = [FieldCount]struct {
 	AnonymousName:        {"anonymous.display_name", formText},
 }
 
-// parents are the objects that hold fields; only these are looked into.
-var parents = map[string]bool{}
+// byPath finds a field by its path. parents are the objects that hold fields; only these are looked into.
+var byPath, parents = index()
 
-// byPath finds a field by its path.
-var byPath = map[string]Field{}
-
-func init() {
+func index() (byPath map[string]Field, parents map[string]bool) {
+	byPath, parents = map[string]Field{}, map[string]bool{}
 	for field := range FieldCount {
 		path := fields[field].path
 		byPath[path] = field
@@ -91,6 +89,7 @@ func init() {
 			}
 		}
 	}
+	return byPath, parents
 }
 
 // String is the field's path in a webhook, for example "tenant_user.id".

@@ -52,7 +52,7 @@ func skipValue(data []byte, i int) int {
 	case '{', '[':
 		return skipNested(data, i)
 	}
-	for i < len(data) && bytes.IndexByte([]byte(",]} \t\r\n"), data[i]) < 0 {
+	for i < len(data) && strings.IndexByte(",]} \t\r\n", data[i]) < 0 {
 		i++
 	}
 	return i

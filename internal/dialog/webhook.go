@@ -116,8 +116,7 @@ func (w *Webhook) forget() {
 func syntaxError(body []byte) string {
 	var discard any
 	err := json.Unmarshal(body, &discard)
-	var syntax *json.SyntaxError
-	if errors.As(err, &syntax) {
+	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return fmt.Sprintf("%v at byte %d", err, syntax.Offset)
 	}
 	return fmt.Sprint(err)

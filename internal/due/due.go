@@ -31,8 +31,11 @@ type Config struct {
 		NextDue(ctx context.Context) (at time.Time, ok bool, err error)
 	}
 	Engine *ingest.Engine
-	Logger *slog.Logger
-	Now    func() time.Time
+	// CatchingUp, if not nil, says that webhooks may be on their way that the database does not know of. Silence means
+	// nothing then: calls are not reaped.
+	CatchingUp func() bool
+	Logger     *slog.Logger
+	Now        func() time.Time
 }
 
 // Runner does the due rows of an installation, beside any number of others.
@@ -103,8 +106,9 @@ func (r *Runner) round(ctx context.Context) (time.Duration, error) {
 			r.next.Store(0)
 			return lookAgain, nil
 		}
+		now := r.cfg.Now()
 		r.next.Store(at.UnixNano())
-		if wait := at.Sub(r.cfg.Now()); wait > 0 {
+		if wait := at.Sub(now); wait > 0 {
 			return min(wait, lookAgain), nil
 		}
 		if err := r.do(ctx, maxRows); err != nil {
@@ -165,15 +169,25 @@ func (r *Runner) write(ctx context.Context, limit int, rows *[]store.Due, work w
 
 func (r *Runner) work(ctx context.Context, tx store.Tx, now time.Time, rows []store.Due) error {
 	var settle, reap []store.Key
+	deaf := r.cfg.CatchingUp != nil && r.cfg.CatchingUp()
+	var again []store.Due
 	for _, row := range rows {
 		key := store.Key{Account: row.Account, UUID: row.CallUUID}
-		switch row.Kind {
-		case store.DueSettle:
+		switch {
+		case row.Kind == store.DueSettle:
 			settle = append(settle, key)
-		case store.DueReap:
+		case row.Kind == store.DueReap && deaf:
+			row.At = now.Add(lookAgain)
+			again = append(again, row)
+		case row.Kind == store.DueReap:
 			reap = append(reap, key)
 		default:
 			r.cfg.Logger.Error("dropped a due row of an unknown kind", "kind", row.Kind)
+		}
+	}
+	if len(again) > 0 {
+		if err := tx.PutDue(ctx, again); err != nil {
+			return err
 		}
 	}
 	if err := r.cfg.Engine.Reap(ctx, tx, now, reap); err != nil {

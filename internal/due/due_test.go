@@ -379,6 +379,8 @@ func TestARowThatCannotBeDoneBlocksNothing(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, ok)
 		require.Equal(t, b.Now().Add(time.Minute), at.UTC())
+		// The Runner has seen the new time, too.
+		require.Eventually(t, func() bool { return b.runner.Stats().Overdue == 0 }, patience, time.Millisecond)
 		b.move(90 * time.Second)
 		require.Equal(t, 30*time.Second, b.runner.Stats().Overdue)
 	})

@@ -6,9 +6,8 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/stretchr/testify/require"
-
 	loop "github.com/looplab/fsm"
+	"github.com/stretchr/testify/require"
 
 	"webhookd/internal/fsm"
 )

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"context"
 	"log/slog"
+	"net/http"
 	"time"
 
 	"webhookd/internal/ingest"
@@ -27,14 +28,14 @@ const (
 
 // Intake takes webhooks in.
 type Intake interface {
-	// Submit returns once the webhook is on disk. Errors: *ingest.RefusedError (the body is in quarantine),
+	// Submit returns once the webhook is on disk. Errors: *ingest.RefusedError (the body is kept for quarantine),
 	// store.ErrUnavailable, ingest.ErrStopping, ingest.ErrBusy. body is the caller's no more.
 	Submit(ctx context.Context, account string, body []byte) (ingest.Answer, error)
 	// CloseCall closes the open legs of a call by hand. Errors: store.ErrNotFound, store.ErrUnavailable.
 	CloseCall(ctx context.Context, call store.Key) (closed int, err error)
 }
 
-// Quarantine keeps bodies that the door itself refuses; store.Writer is one.
+// Quarantine keeps bodies that the door itself refuses; ingest.Ingest is one, and store.Writer.
 type Quarantine interface {
 	Quarantine(ctx context.Context, refused store.Refused) error
 }
@@ -64,6 +65,9 @@ type Config struct {
 	// Ready names the dependencies and what each lacks; nil means that there are none. It should return when its
 	// context ends.
 	Ready func(ctx context.Context) []Dependency
+
+	// Metrics answers GET /metrics; nil: there is no such route.
+	Metrics http.Handler
 
 	// WebhookHeader is the header that carries the secret.
 	WebhookHeader string

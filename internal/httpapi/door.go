@@ -17,6 +17,7 @@ type answerOfDoor struct {
 	JournalID  int64         `json:"journal_id,omitempty"`
 	DialogUUID string        `json:"dialog_uuid,omitempty"`
 	CallUUID   string        `json:"call_uuid,omitempty"`
+	Spooled    bool          `json:"spooled,omitempty"` // the database is away; the spool has it
 }
 
 // postWebhook takes a webhook for the default account.
@@ -51,6 +52,7 @@ func (s *Server) takeWebhook(c *fiber.Ctx, account string) error {
 		JournalID:  answer.JournalID,
 		DialogUUID: answer.DialogUUID,
 		CallUUID:   answer.CallUUID,
+		Spooled:    answer.Spooled,
 	})
 }
 

@@ -133,8 +133,8 @@ func webhookProblem(err error) *problem {
 	case errors.As(err, &refused):
 		return &problem{
 			kind: kindWebhookRefused, code: refused.Code,
-			detail: "The body is no webhook that can be processed: " + refused.Reason + ". It is kept in quarantine, where it " +
-				"can be looked at and redriven; the same body sent again will be refused again.",
+			detail: "The body is no webhook that can be processed: " + refused.Reason + ". It is kept in quarantine, so nothing of " +
+				"it is lost; the same body sent again will be refused again.",
 		}
 	case errors.Is(err, store.ErrUnavailable):
 		return &problem{

@@ -1,6 +1,9 @@
 package httpapi
 
-import "github.com/gofiber/fiber/v2"
+import (
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/adaptor"
+)
 
 // route says what is where. Routes for GET take HEAD too.
 func (s *Server) route() {
@@ -14,6 +17,9 @@ func (s *Server) route() {
 
 	s.app.Get("/", s.guardRead, s.getIndex)
 	s.app.Get("/v1/calls", s.guardRead, s.getCalls)
+	if s.cfg.Metrics != nil {
+		s.app.Get("/metrics", s.guardRead, adaptor.HTTPHandler(s.cfg.Metrics))
+	}
 	s.app.Get("/v1/calls/:call_uuid", s.guardRead, s.getCall)
 	s.app.Get("/v1/calls/:call_uuid/timeline", s.guardRead, s.getTimeline)
 	s.app.Post("/v1/calls/:call_uuid/close", s.postClose)
@@ -22,11 +28,7 @@ func (s *Server) route() {
 
 // getIndex says what is where to people.
 func (s *Server) getIndex(c *fiber.Ctx) error {
-	return answerJSON(c, fiber.StatusOK, fiber.MIMEApplicationJSON, struct {
-		Name    string   `json:"name"`
-		Version string   `json:"version"`
-		Routes  []string `json:"routes"`
-	}{"webhookd", s.cfg.Version, []string{
+	routes := []string{
 		"POST /v1/webhooks",
 		"POST /v1/webhooks/{account}",
 		"GET /v1/calls",
@@ -36,5 +38,13 @@ func (s *Server) getIndex(c *fiber.Ctx) error {
 		"GET /v1/dialogs/{dialog_uuid}",
 		"GET /healthz",
 		"GET /readyz",
-	}})
+	}
+	if s.cfg.Metrics != nil {
+		routes = append(routes, "GET /metrics")
+	}
+	return answerJSON(c, fiber.StatusOK, fiber.MIMEApplicationJSON, struct {
+		Name    string   `json:"name"`
+		Version string   `json:"version"`
+		Routes  []string `json:"routes"`
+	}{"webhookd", s.cfg.Version, routes})
 }

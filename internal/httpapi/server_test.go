@@ -293,7 +293,8 @@ func TestHealth(t *testing.T) {
 		"all missing": {
 			ready: func(context.Context) []httpapi.Dependency {
 				return []httpapi.Dependency{
-					{Name: "nats", Missing: missing, Optional: true}, {Name: "database", Missing: "gone"},
+					{Name: "nats", Missing: missing, Optional: true},
+					{Name: "database", Missing: "gone"},
 					{Name: "more", Missing: missing, Optional: true},
 				}
 			},
@@ -326,4 +327,18 @@ func TestHeadIsGetWithoutABody(t *testing.T) {
 		require.Equal(t, "nosniff", head.header.Get("X-Content-Type-Options"), path)
 		require.Empty(t, head.body, path)
 	}
+}
+
+func TestMetricsAreGuardedLikeReads(t *testing.T) {
+	t.Parallel()
+	const secret = "a-secret-of-some-length"
+	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "figures 1\n") })
+	b := setup(t, func(cfg *httpapi.Config) {
+		cfg.Metrics, cfg.WebhookSecrets, cfg.GuardReads = metrics, []string{secret}, true
+	})
+	requireProblem(t, b.get(t, "/metrics"), 401, "unauthorized")
+	got := b.get(t, "/metrics", "X-Webhook-Secret", secret)
+	require.Equal(t, 200, got.status)
+	require.Equal(t, "figures 1\n", string(got.body))
+	requireProblem(t, setup(t, nil).get(t, "/metrics"), 404, "route_not_found")
 }

@@ -10,7 +10,7 @@ type Result string
 
 // The results of a webhook that was taken.
 const (
-	Accepted  Result = "accepted"  // a dialog webhook: in the journal, its call is up to date
+	Accepted  Result = "accepted"  // a dialog webhook: in the journal, its call is up to date; or any, in the spool
 	Duplicate Result = "duplicate" // the same body was in the account's journal before
 	Ignored   Result = "ignored"   // another family: in the journal, changes no call
 )
@@ -21,10 +21,13 @@ type Answer struct {
 	JournalID  int64  // 0 for a duplicate
 	DialogUUID string // "" unless Accepted
 	CallUUID   string // "" unless Accepted
+	// Spooled says that the database is away and the webhook is in the spool: it is Accepted, and what becomes of it is
+	// decided when the spool drains. Nothing else is set then.
+	Spooled bool
 }
 
-// RefusedError says that a body is no webhook that can be kept as one; it has gone to quarantine. The same body will be
-// refused again.
+// RefusedError says that a body is no webhook that can be kept as one; it has gone to quarantine, or to the spool on its
+// way there. The same body will be refused again.
 type RefusedError struct {
 	Code   string // machine-readable, e.g. "malformed_json", "missing_event_time"
 	Reason string // for people: what is wrong and where

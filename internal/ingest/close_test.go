@@ -47,6 +47,22 @@ func TestACallIsClosedByHand(t *testing.T) {
 	})
 }
 
+// A call that has ended is left alone, also one with an open leg that counts for nothing.
+func TestAnEndedCallIsNotClosedByHand(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		st := database.Open(t)
+		in := start(t, st)
+		submit(t, in, account, webhooks(t, "screenshare_leg")...)
+		for id := range expected(t, "screenshare_leg") {
+			closed, err := in.CloseCall(t.Context(), store.Key{Account: account, UUID: id})
+			require.NoError(t, err)
+			require.Zero(t, closed)
+		}
+		requireRecords(t, st, account, expected(t, "screenshare_leg"))
+	})
+}
+
 func readRecord(t *testing.T, st store.Reader, key store.Key) flow.Record {
 	t.Helper()
 	row, err := st.Call(t.Context(), key)

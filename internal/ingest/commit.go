@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"runtime/debug"
 
-	"webhookd/internal/correlate"
 	"webhookd/internal/store"
 )
 
@@ -28,8 +27,28 @@ type panicError struct {
 
 func (e *panicError) Error() string { return fmt.Sprintf("panic: %v\n%s", e.value, e.stack) }
 
+// process gets a batch onto disk: into the database, or into the spool while that is away.
+func (i *Ingest) process(ctx context.Context, batch []*request) {
+	away := i.database.away()
+	var direct, aside []*request
+	for _, r := range batch {
+		if away || r.refused != nil {
+			aside = append(aside, r)
+		} else {
+			direct = append(direct, r)
+		}
+	}
+	if len(aside) > 0 {
+		i.setAside(aside)
+	}
+	if len(direct) > 0 {
+		i.commit(ctx, direct)
+	}
+}
+
 // commit commits a batch and answers each of its webhooks. A batch that fails because of what is in it is halved until
-// the webhook that does it is found: its neighbours are committed.
+// the webhook that does it is found: its neighbours are committed. A batch that the database is not there for goes to
+// the spool.
 func (i *Ingest) commit(ctx context.Context, batch []*request) {
 	err := i.write(ctx, batch)
 	if err == nil {
@@ -39,7 +58,7 @@ func (i *Ingest) commit(ctx context.Context, batch []*request) {
 			i.cfg.Committed()
 		}
 	}
-	if err != nil && isPoison(err) {
+	if err != nil && isPoison(ctx, err) {
 		if len(batch) > 1 {
 			middle := len(batch) / 2
 			i.commit(ctx, batch[:middle])
@@ -48,23 +67,39 @@ func (i *Ingest) commit(ctx context.Context, batch []*request) {
 		}
 		err = &poisonError{err}
 	}
+	if i.cfg.Spool != nil && errors.Is(err, store.ErrUnavailable) {
+		i.database.lost(err)
+		i.setAside(batch)
+		return
+	}
 	for _, r := range batch {
 		r.done <- err
 	}
 }
 
-func isPoison(err error) bool {
-	var panicked *panicError
-	return errors.Is(err, store.ErrRefused) || errors.Is(err, correlate.ErrEvidence) || errors.As(err, &panicked)
+// isPoison says whether an error is due to what is in the batch. Whatever is not due to the database or to a stop is:
+// data that is refused, stored data of the same call that cannot be read, a bug.
+func isPoison(ctx context.Context, err error) bool {
+	return !errors.Is(err, store.ErrUnavailable) && ctx.Err() == nil
 }
 
-// write runs one transaction. A panic in it becomes an error, so that one webhook that meets a bug cannot stop the
-// others.
+// write runs the transaction of a batch.
 func (i *Ingest) write(ctx context.Context, batch []*request) error {
 	pieces := make([]*Piece, len(batch))
 	for n, r := range batch {
 		pieces[n] = r.piece
-		r.piece.Entry.Duplicate = false // of an earlier try
+	}
+	if i.cfg.Spool == nil {
+		return i.transact(ctx, pieces)
+	}
+	return i.patiently(ctx, func(ctx context.Context) error { return i.transact(ctx, pieces) })
+}
+
+// transact runs one transaction. A panic in it becomes an error, so that one webhook that meets a bug cannot stop the
+// others.
+func (i *Ingest) transact(ctx context.Context, pieces []*Piece) error {
+	for _, p := range pieces {
+		p.Entry.Duplicate = false // of an earlier try
 	}
 	now := i.cfg.Now().UTC()
 	return i.cfg.Store.Write(ctx, func(tx store.Tx) (err error) {

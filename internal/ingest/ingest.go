@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"webhookd/internal/dialog"
+	"webhookd/internal/ingest/spool"
 	"webhookd/internal/store"
 )
 
@@ -18,6 +19,9 @@ const (
 	maxWaiting    = 16384   // webhooks that wait, beyond which the door says busy
 )
 
+// DefaultCommitTimeout is Config.CommitTimeout if that is 0.
+const DefaultCommitTimeout = 2 * time.Second
+
 // Config is what an Ingest needs.
 type Config struct {
 	Store  store.Writer
@@ -26,6 +30,17 @@ type Config struct {
 	Now    func() time.Time // the time of arrival
 	// Committed, if not nil, is called after every commit that changed a call.
 	Committed func()
+
+	// Spool takes webhooks while the database is away. Nil: they are answered with store.ErrUnavailable then. It is
+	// drained by Run; who opened it closes it, after Run has returned.
+	Spool *spool.Spool
+	// CommitTimeout is how long a webhook may wait for the database before it goes to the spool, DefaultCommitTimeout
+	// if 0.
+	CommitTimeout time.Duration
+	// Ready, if not nil, is asked before the database is used again after it was away. An error keeps the spool in use.
+	Ready func(ctx context.Context) error
+	// Away says that the database is known to be away at the start.
+	Away bool
 }
 
 // Ingest commits webhooks in groups.
@@ -37,22 +52,40 @@ type Ingest struct {
 	waiting  []*request
 	stopping bool
 	wake     chan struct{} // holds one token while something waits
+
+	database circuit
+	left     leftBehind
 }
 
-// request is a webhook that waits for its commit.
+// request is a webhook that waits for its commit, or a refused body that waits for the spool.
 type request struct {
-	piece *Piece
-	done  chan error // gets exactly one value
+	piece   *Piece
+	refused *store.Refused // set instead of piece
+	done    chan error     // gets exactly one value
+	spooled bool           // set before done gets nil
+}
+
+func (r *request) size() int {
+	if r.refused != nil {
+		return len(r.refused.Body)
+	}
+	return len(r.piece.Entry.Body)
 }
 
 // New makes an Ingest; Run makes it work.
 func New(cfg Config) *Ingest {
-	return &Ingest{cfg: cfg, wake: make(chan struct{}, 1)}
+	if cfg.CommitTimeout <= 0 {
+		cfg.CommitTimeout = DefaultCommitTimeout
+	}
+	i := &Ingest{cfg: cfg, wake: make(chan struct{}, 1)}
+	i.database.init(cfg)
+	return i
 }
 
-// Submit takes one webhook and returns when it is on disk, together with everything that follows from it. The body
-// must not change afterwards. It returns *RefusedError (the body is in quarantine then), store.ErrUnavailable,
-// ErrBusy or ErrStopping; if ctx ends first, its error, and the webhook may or may not be kept.
+// Submit takes one webhook and returns when it is on disk, together with everything that follows from it; or, while the
+// database is away, when it is in the spool. The body must not change afterwards. It returns *RefusedError (the body is
+// kept for quarantine then), store.ErrUnavailable (neither database nor spool took it), ErrBusy or ErrStopping; if ctx
+// ends first, its error, and the webhook may or may not be kept.
 func (i *Ingest) Submit(ctx context.Context, account string, body []byte) (Answer, error) {
 	receivedAt := i.cfg.Now().UTC().Truncate(time.Microsecond)
 	webhook, err := dialog.Decode(body)
@@ -79,7 +112,23 @@ func (i *Ingest) Submit(ctx context.Context, account string, body []byte) (Answe
 		}
 		return Answer{}, err
 	}
+	if r.spooled {
+		return Answer{Result: Accepted, Spooled: true}, nil
+	}
 	return answer(r.piece), nil
+}
+
+// await hands a request in and gives what became of it.
+func (i *Ingest) await(ctx context.Context, r *request) error {
+	if err := i.enqueue(r); err != nil {
+		return err
+	}
+	select {
+	case err := <-r.done:
+		return err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
 }
 
 func answer(p *Piece) Answer {
@@ -121,7 +170,7 @@ func (i *Ingest) take() (batch []*request, more bool) {
 	defer i.mu.Unlock()
 	size := 0
 	for n, r := range i.waiting {
-		size += len(r.piece.Entry.Body)
+		size += r.size()
 		if n > 0 && (n >= maxBatch || size > maxBatchBytes) {
 			batch = i.waiting[:n:n]
 			i.waiting = i.waiting[n:]
@@ -132,9 +181,17 @@ func (i *Ingest) take() (batch []*request, more bool) {
 	return batch, !i.stopping
 }
 
-// Run commits batches until Stop was called and all that waited is answered. ctx bounds the transactions: when it ends,
-// what waits is answered with store.ErrUnavailable.
+// Run commits batches until Stop was called and all that waited is answered, and drains the spool beside. ctx bounds the
+// transactions: when it ends, what waits goes to the spool, or is answered with store.ErrUnavailable.
 func (i *Ingest) Run(ctx context.Context) error {
+	defer i.left.wait()
+	draining, stop := context.WithCancel(ctx)
+	var drainer sync.WaitGroup
+	if i.cfg.Spool != nil {
+		drainer.Go(func() { i.drain(draining) })
+	}
+	defer drainer.Wait()
+	defer stop()
 	for range i.wake {
 		for {
 			batch, more := i.take()
@@ -144,7 +201,7 @@ func (i *Ingest) Run(ctx context.Context) error {
 				}
 				break
 			}
-			i.commit(ctx, batch)
+			i.process(ctx, batch)
 		}
 	}
 	return nil
@@ -156,22 +213,4 @@ func (i *Ingest) Stop() {
 	defer i.mu.Unlock()
 	i.stopping = true
 	i.signal()
-}
-
-// refuse puts a body into quarantine and gives the error for the sender. If quarantine cannot take it, that error.
-func (i *Ingest) refuse(ctx context.Context, account string, at time.Time, w *dialog.Webhook, body []byte, why error,
-) error {
-	refused := &RefusedError{Code: "invalid", Reason: why.Error()}
-	if told, ok := errors.AsType[*dialog.Error](why); ok {
-		refused.Code = told.Code
-	}
-	i.count.refused.Add(1)
-	err := i.cfg.Store.Quarantine(ctx, store.Refused{
-		Account: account, ReceivedAt: at, LastAt: at, Count: 1, Code: refused.Code, Reason: refused.Reason,
-		SHA256: w.SHA256, Body: body,
-	})
-	if err != nil {
-		return err
-	}
-	return refused
 }

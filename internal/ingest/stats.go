@@ -2,20 +2,25 @@ package ingest
 
 import (
 	"sync/atomic"
+	"time"
 
 	"webhookd/internal/correlate"
 	"webhookd/internal/dialog"
 	"webhookd/internal/fsm"
+	"webhookd/internal/ingest/spool"
 )
 
 // Stats counts what went through since the start.
 type Stats struct {
 	Committed      int64 // webhooks committed, duplicates included
 	Batches        int64 // transactions
-	Refused        int64 // bodies put into quarantine
+	Refused        int64 // bodies refused, for quarantine
 	UnusableFields int64 // fields that held a value of the wrong type or form, and were taken for absent
 	UnknownStates  int64 // webhooks with a state that nobody knows
 	UnknownCauses  int64 // dialog_close webhooks with a cause that is not in the table
+
+	AwaySince time.Time   // since when the database is away, UTC; zero while it is there
+	Spool     spool.Stats // what waits for it; zero without a spool
 }
 
 type counters struct {
@@ -35,7 +40,7 @@ func (c *counters) read(w *dialog.Webhook, rules correlate.Rules) {
 
 // Stats gives the counts.
 func (i *Ingest) Stats() Stats {
-	return Stats{
+	stats := Stats{
 		Committed:      i.count.committed.Load(),
 		Batches:        i.count.batches.Load(),
 		Refused:        i.count.refused.Load(),
@@ -43,4 +48,11 @@ func (i *Ingest) Stats() Stats {
 		UnknownStates:  i.count.unknownStates.Load(),
 		UnknownCauses:  i.count.unknownCauses.Load(),
 	}
+	if since, away := i.database.awaySince(); away {
+		stats.AwaySince = since.UTC()
+	}
+	if i.cfg.Spool != nil {
+		stats.Spool = i.cfg.Spool.Stats()
+	}
+	return stats
 }

@@ -3,6 +3,7 @@ package natsbus_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -53,7 +54,7 @@ func benchmarkPublish(b *testing.B, synced, pipe bool, lanes int) {
 	body := make([]byte, 3000)
 	message := func(i int) *nats.Msg {
 		msg := nats.NewMsg(flow.Subject("acme", "call_started"))
-		msg.Header.Set(jetstream.MsgIDHeader, fmt.Sprint(i))
+		msg.Header.Set(jetstream.MsgIDHeader, strconv.Itoa(i))
 		msg.Data = body
 		return msg
 	}

@@ -1,6 +1,7 @@
 package natsbus
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net"
@@ -86,7 +87,7 @@ func listenAddress(listen string) (host string, port int, err error) {
 	if port <= 0 {
 		return host, server.RANDOM_PORT, nil
 	}
-	probe, err := net.Listen("tcp", listen)
+	probe, err := new(net.ListenConfig).Listen(context.Background(), "tcp", listen)
 	if err != nil {
 		return "", 0, fmt.Errorf("start nats on %s: %w: %w", listen, ErrListen, err)
 	}

@@ -36,12 +36,11 @@ func (b *Bus) Tail(ctx context.Context, from From, fn func(Received) error) erro
 	cursor := tailCursor{from: from}
 	for {
 		err := b.tail(ctx, &cursor, fn)
-		var stopped *tailStop
-		if errors.As(err, &stopped) {
+		if stopped, ok := errors.AsType[*readerError](err); ok {
 			return stopped.err
 		}
 		if ctx.Err() != nil {
-			return nil
+			return nil //nolint:nilerr // that it was asked to end is no error
 		}
 		b.log.Debug("tail interrupted", "error", err)
 		timer := time.NewTimer(tailRetry)
@@ -54,10 +53,10 @@ func (b *Bus) Tail(ctx context.Context, from From, fn func(Received) error) erro
 	}
 }
 
-// tailStop wraps the reader's own error.
-type tailStop struct{ err error }
+// readerError wraps the reader's own error.
+type readerError struct{ err error }
 
-func (e *tailStop) Error() string { return e.err.Error() }
+func (e *readerError) Error() string { return e.err.Error() }
 
 // tailCursor is how far a tail has come.
 type tailCursor struct {
@@ -111,7 +110,7 @@ func (b *Bus) tail(ctx context.Context, cursor *tailCursor, fn func(Received) er
 			return fmt.Errorf("read stream %s: %w", flow.StreamName, err)
 		}
 		if err := fn(received(msg, meta)); err != nil {
-			return &tailStop{err: err}
+			return &readerError{err: err}
 		}
 		cursor.next = meta.Sequence.Stream + 1
 	}

@@ -2,6 +2,7 @@ package natsbus_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -65,7 +66,7 @@ func TestATailOfTheNewBeginsNowAndEndsWithItsReader(t *testing.T) {
 	bus := embedded(t)
 	ctx := testContext(t)
 	require.NoError(t, bus.Publish(ctx, message("acme", "call_started", "old")))
-	enough := fmt.Errorf("enough")
+	enough := errors.New("enough")
 	var seen []string
 	ended := make(chan error, 1)
 	go func() {

@@ -56,7 +56,8 @@ var ErrStillPoison = errors.New("event still cannot be published")
 func (r *Republish) Run(ctx context.Context) (Republished, error) {
 	var done Republished
 	if r.Call != "" {
-		return done, r.call(ctx, &done)
+		err := r.call(ctx, &done)
+		return done, err
 	}
 	position, err := r.Store.Position(ctx)
 	if err != nil {

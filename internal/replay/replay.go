@@ -47,7 +47,7 @@ type Player struct {
 // New makes a Player. It returns an error if Options.URL is none.
 func New(options Options) (*Player, error) {
 	options.Connections = max(options.Connections, 1)
-	if _, err := target(options.URL, ""); err != nil {
+	if _, err := Target(options.URL, ""); err != nil {
 		return nil, err
 	}
 	transport := &http.Transport{

@@ -25,7 +25,7 @@ const (
 
 // send posts one webhook until there is an answer that stands. An error means that going on is of no use.
 func (p *Player) send(ctx context.Context, webhook Webhook) (Outcome, error) {
-	address, err := target(p.options.URL, or(webhook.Account, p.options.Account))
+	address, err := Target(p.options.URL, or(webhook.Account, p.options.Account))
 	if err != nil {
 		return Outcome{}, err
 	}
@@ -138,8 +138,8 @@ func (a answer) detail() string {
 	return text
 }
 
-// target is where the webhooks of an account go.
-func target(base, account string) (string, error) {
+// Target is where the webhooks of an account go.
+func Target(base, account string) (string, error) {
 	parsed, err := url.Parse(base)
 	if err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Host == "" {
 		return "", fmt.Errorf("%q is no URL of a service; write one as http://127.0.0.1:8080", base)

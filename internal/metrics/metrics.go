@@ -1,0 +1,137 @@
+// Package metrics shows what webhookd counts to Prometheus. The parts keep their own counts; this package only names
+// them. Names are a contract: docs/metrics.md explains each, and a test holds the two together.
+package metrics
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/collectors"
+	"github.com/prometheus/client_golang/prometheus/promhttp"
+
+	"webhookd/internal/due"
+	"webhookd/internal/ingest"
+	"webhookd/internal/relay"
+)
+
+// Sources are the parts that count. They are asked at every scrape and must be quick.
+type Sources struct {
+	Ingest func() ingest.Stats
+	Due    func() due.Stats
+	Relay  func() relay.Stats
+	Now    func() time.Time
+}
+
+// Handler answers scrapes in the formats of Prometheus.
+func Handler(sources Sources, version string) (http.Handler, error) {
+	registry := prometheus.NewRegistry()
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "webhookd_build_info", Help: "Always 1; the label says which version runs.",
+		ConstLabels: prometheus.Labels{"version": version},
+	})
+	build.Set(1)
+	for _, c := range []prometheus.Collector{
+		build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
+		&collector{sources},
+	} {
+		if err := registry.Register(c); err != nil {
+			return nil, fmt.Errorf("register metrics: %w", err)
+		}
+	}
+	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), nil
+}
+
+// metric is one figure and how it is read.
+type metric struct {
+	name, help string
+	kind       prometheus.ValueType
+	value      func(*snapshot) float64
+}
+
+// snapshot is what the parts said for one scrape.
+type snapshot struct {
+	ingest ingest.Stats
+	due    due.Stats
+	relay  relay.Stats
+	now    time.Time
+}
+
+const (
+	counter = prometheus.CounterValue
+	gauge   = prometheus.GaugeValue
+)
+
+// metrics is every figure there is.
+var metrics = []metric{
+	{"webhookd_webhooks_committed_total", "Webhooks committed, duplicates included.", counter,
+		func(s *snapshot) float64 { return float64(s.ingest.Committed) }},
+	{"webhookd_batches_total", "Transactions that committed webhooks.", counter,
+		func(s *snapshot) float64 { return float64(s.ingest.Batches) }},
+	{"webhookd_webhooks_refused_total", "Bodies that were refused and quarantined.", counter,
+		func(s *snapshot) float64 { return float64(s.ingest.Refused) }},
+	{"webhookd_unusable_fields_total", "Fields that held a value of the wrong type or form.", counter,
+		func(s *snapshot) float64 { return float64(s.ingest.UnusableFields) }},
+	{"webhookd_unknown_states_total", "Webhooks with a state that nobody knows.", counter,
+		func(s *snapshot) float64 { return float64(s.ingest.UnknownStates) }},
+	{"webhookd_unknown_close_causes_total", "Webhooks with a close cause that is not in the table.", counter,
+		func(s *snapshot) float64 { return float64(s.ingest.UnknownCauses) }},
+	{"webhookd_database_away_seconds", "How long the database has been away; 0 while it is there.", gauge,
+		func(s *snapshot) float64 { return seconds(s.now, s.ingest.AwaySince) }},
+	{"webhookd_due_done_total", "Due rows (settle, reap) that were done.", counter,
+		func(s *snapshot) float64 { return float64(s.due.Done) }},
+	{"webhookd_due_failed_total", "Due rows that could not be done and were put off.", counter,
+		func(s *snapshot) float64 { return float64(s.due.Failed) }},
+	{"webhookd_due_oldest_overdue_seconds", "How long the oldest due row has been due; 0 if none is.", gauge,
+		func(s *snapshot) float64 { return s.due.Overdue.Seconds() }},
+	{"webhookd_relay_leader", "1 while this instance publishes.", gauge,
+		func(s *snapshot) float64 { return truth(s.relay.Leader) }},
+	{"webhookd_relay_events_published_total", "Events that JetStream acknowledged.", counter,
+		func(s *snapshot) float64 { return float64(s.relay.Published) }},
+	{"webhookd_relay_failures_total", "Attempts to publish that failed and are made again.", counter,
+		func(s *snapshot) float64 { return float64(s.relay.Failures) }},
+	{"webhookd_relay_poisoned_total", "Changes set aside because they can never be published.", counter,
+		func(s *snapshot) float64 { return float64(s.relay.Poisoned) }},
+	{"webhookd_relay_held_changes", "Changes held back, as the leader last knew.", gauge,
+		func(s *snapshot) float64 { return float64(s.relay.Held) }},
+	{"webhookd_relay_position", "Outbox id up to which everything was dealt with, as the leader last knew.", gauge,
+		func(s *snapshot) float64 { return float64(s.relay.Position) }},
+}
+
+func seconds(now, since time.Time) float64 {
+	if since.IsZero() {
+		return 0
+	}
+	return max(0, now.Sub(since).Seconds())
+}
+
+func truth(is bool) float64 {
+	if is {
+		return 1
+	}
+	return 0
+}
+
+// collector asks the sources once for each scrape.
+type collector struct{ sources Sources }
+
+func (m *metric) desc() *prometheus.Desc { return prometheus.NewDesc(m.name, m.help, nil, nil) }
+
+// Describe implements [prometheus.Collector].
+func (*collector) Describe(descriptions chan<- *prometheus.Desc) {
+	for i := range metrics {
+		descriptions <- metrics[i].desc()
+	}
+}
+
+// Collect implements [prometheus.Collector].
+func (c *collector) Collect(values chan<- prometheus.Metric) {
+	s := &snapshot{
+		ingest: c.sources.Ingest(), due: c.sources.Due(), relay: c.sources.Relay(), now: c.sources.Now(),
+	}
+	for i := range metrics {
+		m := &metrics[i]
+		values <- prometheus.MustNewConstMetric(m.desc(), m.kind, m.value(s))
+	}
+}

@@ -1,0 +1,62 @@
+package metrics
+
+import (
+	"net/http/httptest"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"webhookd/internal/due"
+	"webhookd/internal/ingest"
+	"webhookd/internal/relay"
+)
+
+func TestAScrapeShowsWhatThePartsCount(t *testing.T) {
+	t.Parallel()
+	now := time.Date(2026, 1, 15, 12, 0, 0, 0, time.UTC)
+	handler, err := Handler(Sources{
+		Ingest: func() ingest.Stats {
+			return ingest.Stats{Committed: 11, Batches: 2, Refused: 3, UnknownCauses: 4, AwaySince: now.Add(-90 * time.Second)}
+		},
+		Due:   func() due.Stats { return due.Stats{Done: 5, Overdue: 1500 * time.Millisecond} },
+		Relay: func() relay.Stats { return relay.Stats{Leader: true, Published: 6, Position: 7} },
+		Now:   func() time.Time { return now },
+	}, "v1")
+	require.NoError(t, err)
+	answer := httptest.NewRecorder()
+	handler.ServeHTTP(answer, httptest.NewRequest("GET", "/metrics", nil))
+	require.Equal(t, 200, answer.Code)
+	body := answer.Body.String()
+	for _, line := range []string{
+		"webhookd_webhooks_committed_total 11", "webhookd_batches_total 2", "webhookd_webhooks_refused_total 3",
+		"webhookd_unknown_close_causes_total 4", "webhookd_database_away_seconds 90", "webhookd_due_done_total 5",
+		"webhookd_due_oldest_overdue_seconds 1.5", "webhookd_relay_leader 1", "webhookd_relay_events_published_total 6",
+		"webhookd_relay_position 7", `webhookd_build_info{version="v1"} 1`,
+	} {
+		require.Contains(t, body, line+"\n")
+	}
+	require.Contains(t, body, "go_goroutines ")
+}
+
+func TestEveryMetricIsDocumented(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile("../../docs/metrics.md")
+	require.NoError(t, err)
+	for _, m := range metrics {
+		require.Contains(t, string(text), "| `"+m.name+"` |")
+	}
+	for line := range strings.Lines(string(text)) {
+		if !strings.HasPrefix(line, "| `webhookd_") {
+			continue
+		}
+		name := strings.Split(line, "`")[1]
+		found := name == "webhookd_build_info"
+		for _, m := range metrics {
+			found = found || m.name == name
+		}
+		require.True(t, found, "%s is documented and does not exist", name)
+	}
+}
