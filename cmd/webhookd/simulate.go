@@ -198,7 +198,7 @@ func (f *simulateFlags) simulate(ctx context.Context, proc process, options simu
 	live := newLiveLine(proc, simulator)
 	result, err := simulator.Run(ctx)
 	live.stop()
-	if result.Requests > 0 || err == nil {
+	if result.Requests > result.Statuses["0"] || err == nil {
 		if told := f.tell(proc.out, result); err == nil {
 			err = told
 		}

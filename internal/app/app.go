@@ -39,6 +39,7 @@ type App struct {
 	failed chan error
 
 	listener net.Listener
+	profiles net.Listener // nil unless it is asked for
 	spool    *spool.Spool
 	store    store.Store
 	schema   *schema
@@ -70,6 +71,12 @@ func New(ctx context.Context, cfg config.Config, options Options) (_ *App, err e
 		return nil, err
 	}
 	a.stack.push("http listener", func(context.Context) error { return closeListener(a.listener) })
+	if cfg.PprofListen != "" {
+		if a.profiles, err = listen(ctx, cfg.PprofListen); err != nil {
+			return nil, err
+		}
+		a.stack.push("pprof listener", func(context.Context) error { return closeListener(a.profiles) })
+	}
 	if a.spool, err = openSpool(cfg, a.log); err != nil {
 		return nil, err
 	}
@@ -123,6 +130,10 @@ func (a *App) build(options Options) error {
 
 // Start begins to serve, and returns. What fails later is told by Failed.
 func (a *App) Start(context.Context) error {
+	if a.profiles != nil {
+		p := newProfiler()
+		a.run("pprof", func(context.Context) error { return p.serve(a.profiles) }, p.stop)
+	}
 	a.run("schema", a.schema.run, nil)
 	a.run("relay", a.schema.before(a.relay.Run), nil)
 	a.run("due rows", a.schema.before(a.due.Run), nil)

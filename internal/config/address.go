@@ -47,6 +47,18 @@ func parseLoopback(text string) (string, error) {
 	return text, err
 }
 
+// parseDebugAddress takes nothing, or an address that only this machine reaches.
+func parseDebugAddress(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	text, err := parseAddress(text)
+	if err == nil && !loopback(text) {
+		return "", fmt.Errorf("%s is not on the loopback interface, and profiles show what is in memory", text)
+	}
+	return text, err
+}
+
 // loopback says whether an address is sure to be reachable from this machine only. What a host name stands for can
 // change, so of names only localhost counts.
 func loopback(address string) bool {

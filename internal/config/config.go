@@ -24,6 +24,7 @@ type Config struct {
 	NATSURL        URL                   // NATS servers, separated by commas; empty: embedded server under DataDir
 	NATSListen     string                // host:port of the embedded NATS server, loopback only; port 0 takes any free one
 	NATSReplicas   int                   // copies of the stream and of the bucket in the NATS cluster
+	PprofListen    string                // host:port of the profiler, loopback only; empty: none
 	WebhookHeader  string                // name of the header that carries the shared secret
 	WebhookSecrets []Secret              // shared secrets, any of which opens the door; none: loopback only
 	LogLevel       slog.Level            // least level that is logged

@@ -62,6 +62,7 @@ func TestEveryKeyIsReadFromTheFile(t *testing.T) {
 	require.Equal(t, "nats://n1.example.com:4222,tls://n2.example.com:4222", cfg.NATSURL.Reveal())
 	require.Equal(t, "[::1]:0", cfg.NATSListen)
 	require.Equal(t, 3, cfg.NATSReplicas)
+	require.Equal(t, "127.0.0.1:6060", cfg.PprofListen)
 	require.Equal(t, "appHash", cfg.WebhookHeader)
 	require.Equal(t, []string{"first-secret-of-the-test", "second, with a comma in it"}, reveal(cfg))
 	require.Equal(t, slog.LevelWarn, cfg.LogLevel)

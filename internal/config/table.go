@@ -83,6 +83,11 @@ var table = []option{
 		more: "From 1 to 5. Anything but 1 needs `nats_url`: the embedded server is alone.",
 	}, func(c *Config) *int { return &c.NATSReplicas }, parseReplicas, number),
 	field(option{
+		key: "pprof_listen", value: "host:port",
+		help: "address of Go's profiler (/debug/pprof/), on the loopback interface only; empty: none",
+		more: "For finding out where time and memory go. It asks nobody who they are, and profiles show what is in memory.",
+	}, func(c *Config) *string { return &c.PprofListen }, parseDebugAddress, quote),
+	field(option{
 		key: "webhook_header", value: "name", fallback: "X-Webhook-Secret",
 		help: "name of the request header that carries the shared secret",
 	}, func(c *Config) *string { return &c.WebhookHeader }, parseHeader, quote),

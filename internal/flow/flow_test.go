@@ -1,6 +1,7 @@
 package flow_test
 
 import (
+	"bytes"
 	"encoding/json"
 	"strings"
 	"testing"
@@ -248,11 +249,55 @@ func TestLedgerNumbersWithoutGapAndRepeat(t *testing.T) {
 		require.Equal(t, round+1, ledger.Count(correlate.CallEnded, ""))
 		require.Equal(t, 0, ledger.Count(correlate.CallEnded, legUUID))
 		// Through the store and back.
-		data, err := ledger.Encode()
-		require.NoError(t, err)
-		ledger, err = flow.ParseLedger(data)
+		ledger, err = flow.ParseLedger(ledger.Encode())
 		require.NoError(t, err)
 	}
-	_, err = flow.ParseLedger([]byte("no ledger"))
-	require.Error(t, err)
+	require.Equal(t, "12;-=14000;"+legUUID+"=80000;call_ended:-=4;call_settled:-=4;dialog_held:"+legUUID+"=4",
+		string(ledger.Encode()))
+	for _, bad := range []string{"no ledger", ";", "1;", "1;a", "1;a=x", "1;a:b=x", "1;a=1;"} {
+		_, err = flow.ParseLedger([]byte(bad))
+		require.Error(t, err, bad)
+	}
+}
+
+// What is read of a record by its places is what reading the whole of it gives, whatever the texts in it.
+func TestPartsOfARecordAreReadAsTheWhole(t *testing.T) {
+	t.Parallel()
+	for name, change := range map[string]func(*correlate.Call){
+		"plain":        func(*correlate.Call) {},
+		"no project":   func(c *correlate.Call) { c.Project = correlate.Project{} },
+		"text id":      func(c *correlate.Call) { c.Project.ID = `"a\"b,\u0001"` },
+		"open":         func(c *correlate.Call) { c.State = "talking" },
+		"sly name":     func(c *correlate.Call) { c.External.Name = `,"project":{"id":7,"name":` },
+		"sly number":   func(c *correlate.Call) { c.External.Number = `,"legs":[{"dialog_uuid":"` + legUUID + `"}]` },
+		"sly revision": func(c *correlate.Call) { c.Project.Name = `,"revision":9,"state":"ended"` },
+		"sly cause": func(c *correlate.Call) {
+			c.Legs[0].CloseCause = `}]},{"dialog_uuid":"` + legUUID + `","state":"ringing"}`
+		},
+	} {
+		call := sample()
+		change(call)
+		record := flow.EncodeRecord(call, 3, 2, time.Unix(1, 0))
+		var spaced bytes.Buffer // the same in a form that is not ours
+		require.NoError(t, json.Indent(&spaced, record, "", " "))
+		events := []flow.Event{{UUID: "x", Type: "dialog_closed", DialogUUID: legUUID}, {UUID: "y", Type: "call_ended"}}
+		fast, err := flow.Messages(flow.Change{Account: "default", CallUUID: callUUID, Record: record, Events: events}, flow.Options{})
+		require.NoError(t, err)
+		slow, err := flow.Messages(
+			flow.Change{Account: "default", CallUUID: callUUID, Record: spaced.Bytes(), Events: events}, flow.Options{})
+		require.NoError(t, err)
+		for i := range fast {
+			require.JSONEq(t, string(slow[i].Body), string(fast[i].Body), name)
+		}
+		for _, form := range [][]byte{record, spaced.Bytes()} {
+			state, revision, ok := flow.Standing(form)
+			require.True(t, ok, name)
+			require.Equal(t, call.State, state, name)
+			require.Equal(t, 2, revision, name)
+		}
+	}
+	for _, bad := range []string{"", "7", `{"state":7}`, `{`} {
+		_, _, ok := flow.Standing([]byte(bad))
+		require.False(t, ok, bad)
+	}
 }

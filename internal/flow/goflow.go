@@ -11,8 +11,37 @@ import (
 )
 
 // appendGoflow appends the keys that goflow's own event types carry beside uuid, type and created_on.
-func appendGoflow(buf []byte, call *correlate.Call, event *Event, options Options) []byte {
-	switch correlate.Kind(event.Type) {
+func appendGoflow(buf []byte, v *view, event *Event, options Options) ([]byte, error) {
+	kind := correlate.Kind(event.Type)
+	switch kind {
+	case correlate.CallReceived, correlate.CallCreated, correlate.CallMissed, correlate.DialEnded:
+		call, err := v.call()
+		if err != nil {
+			return nil, err
+		}
+		return appendGoflowCall(buf, kind, call, event), nil
+	case correlate.DialWait:
+		return appendDialWait(buf, event, options), nil
+	default:
+		return buf, nil // no keys of its own
+	}
+}
+
+func appendDialWait(buf []byte, event *Event, options Options) []byte {
+	buf = append(buf, `,"urn":`...)
+	buf = correlate.AppendText(buf, URN(string(event.Number), string(event.NumberE164)))
+	buf = append(buf, `,"dial_limit_seconds":`...)
+	buf = strconv.AppendInt(buf, int64(options.RingLimit/time.Second), 10)
+	buf = append(buf, `,"call_limit_seconds":`...)
+	buf = strconv.AppendInt(buf, int64(options.CallLimit/time.Second), 10)
+	buf = append(buf, `,"expires_on":"`...)
+	buf = event.CreatedOn.Time().Add(options.RingLimit).AppendFormat(buf, time.RFC3339)
+	return append(buf, '"')
+}
+
+// appendGoflowCall is for the types that tell of the call's parties.
+func appendGoflowCall(buf []byte, kind correlate.Kind, call *correlate.Call, event *Event) []byte {
+	switch kind {
 	case correlate.CallReceived, correlate.CallCreated:
 		buf = append(buf, `,"call":{"uuid":`...)
 		buf = correlate.AppendText(buf, call.CallUUID)
@@ -22,16 +51,6 @@ func appendGoflow(buf []byte, call *correlate.Call, event *Event, options Option
 		buf = append(buf, '}')
 	case correlate.CallMissed:
 		buf = appendChannel(buf, call)
-	case correlate.DialWait:
-		buf = append(buf, `,"urn":`...)
-		buf = correlate.AppendText(buf, URN(string(event.Number), string(event.NumberE164)))
-		buf = append(buf, `,"dial_limit_seconds":`...)
-		buf = strconv.AppendInt(buf, int64(options.RingLimit/time.Second), 10)
-		buf = append(buf, `,"call_limit_seconds":`...)
-		buf = strconv.AppendInt(buf, int64(options.CallLimit/time.Second), 10)
-		buf = append(buf, `,"expires_on":"`...)
-		buf = event.CreatedOn.Time().Add(options.RingLimit).AppendFormat(buf, time.RFC3339)
-		buf = append(buf, '"')
 	case correlate.DialEnded:
 		status, seconds := dial(call, event.DialogUUID)
 		buf = append(buf, `,"dial":{"status":`...)

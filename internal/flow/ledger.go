@@ -1,10 +1,11 @@
 package flow
 
 import (
-	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -15,11 +16,11 @@ import (
 // for each dialog. It is kept with the call, so that no event id is given twice and none is left out, also for a call
 // that was merged away and comes back.
 type Ledger struct {
-	Seq int64 `json:"seq"`
+	Seq int64
 	// Once holds, by dialog ("-" for the call itself), a bit for every type of singles that was published once.
-	Once map[string]uint64 `json:"once,omitempty"`
+	Once map[string]uint64
 	// More holds the counts of everything else, by "<type>:<dialog or ->".
-	More map[string]int `json:"more,omitempty"`
+	More map[string]int
 }
 
 // singles are the types that nearly always come once, by their bit in Ledger.Once. The order is persistent: new types
@@ -37,22 +38,63 @@ const noDialog = "-"
 // ParseLedger reads what Encode writes; nothing gives an empty Ledger.
 func ParseLedger(data []byte) (Ledger, error) {
 	var ledger Ledger
-	if len(data) == 0 {
-		return ledger, nil
-	}
-	if err := json.Unmarshal(data, &ledger); err != nil {
-		return Ledger{}, fmt.Errorf("read ledger: %w", err)
+	for n, part := range strings.Split(string(data), ";") {
+		if n == 0 {
+			if part == "" && len(data) == 0 {
+				break
+			}
+			seq, err := strconv.ParseInt(part, 10, 64)
+			if err != nil {
+				return Ledger{}, fmt.Errorf("read ledger: %w", err)
+			}
+			ledger.Seq = seq
+			continue
+		}
+		if err := ledger.read(part); err != nil {
+			return Ledger{}, fmt.Errorf("read ledger: %w", err)
+		}
 	}
 	return ledger, nil
 }
 
-// Encode gives the ledger's JSON; the same ledger always gives the same bytes.
-func (l *Ledger) Encode() ([]byte, error) {
-	data, err := json.Marshal(l)
-	if err != nil {
-		return nil, fmt.Errorf("write ledger: %w", err)
+// read takes one count: <dialog>=<bits, hexadecimal>, or <type>:<dialog>=<count>.
+func (l *Ledger) read(part string) error {
+	name, value, _ := strings.Cut(part, "=")
+	if strings.Contains(name, ":") {
+		count, err := strconv.Atoi(value)
+		if err != nil {
+			return err //nolint:wrapcheck // the caller says what was being read
+		}
+		if l.More == nil {
+			l.More = make(map[string]int)
+		}
+		l.More[name] = count
+		return nil
 	}
-	return data, nil
+	bits, err := strconv.ParseUint(value, 16, 64)
+	if err != nil {
+		return err //nolint:wrapcheck // the caller says what was being read
+	}
+	if l.Once == nil {
+		l.Once = make(map[string]uint64)
+	}
+	l.Once[name] = bits
+	return nil
+}
+
+// Encode gives the ledger as a text: the seq, then each count behind a semicolon, in order. It is written at every
+// webhook. The same ledger always gives the same bytes.
+func (l *Ledger) Encode() []byte {
+	buf := strconv.AppendInt(make([]byte, 0, 16+48*(len(l.Once)+len(l.More))), l.Seq, 10)
+	for _, name := range slices.Sorted(maps.Keys(l.Once)) {
+		buf = append(append(append(buf, ';'), name...), '=')
+		buf = strconv.AppendUint(buf, l.Once[name], 16)
+	}
+	for _, name := range slices.Sorted(maps.Keys(l.More)) {
+		buf = append(append(append(buf, ';'), name...), '=')
+		buf = strconv.AppendInt(buf, int64(l.More[name]), 10)
+	}
+	return buf
 }
 
 // Count says how many events of a type were published for a dialog of the call, or for the call itself ("").

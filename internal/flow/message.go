@@ -1,7 +1,6 @@
 package flow
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -30,20 +29,23 @@ const (
 // Messages makes the NATS messages of a change, one for each event, in order. It returns an error only for a change
 // whose record is not one (it can then never be sent).
 func Messages(change Change, options Options) ([]Message, error) {
-	var call correlate.Call
-	if len(change.Record) > 0 {
-		if err := json.Unmarshal(change.Record, &call); err != nil {
-			return nil, fmt.Errorf("read record of call %s: %w", change.CallUUID, err)
-		}
+	v := &view{record: change.Record}
+	project, err := v.projectID()
+	if err != nil {
+		return nil, fmt.Errorf("make messages of call %s: %w", change.CallUUID, err)
 	}
 	messages := make([]Message, 0, len(change.Events))
 	for i := range change.Events {
 		event := &change.Events[i]
+		text, err := body(change, v, project, event, options)
+		if err != nil {
+			return nil, fmt.Errorf("make messages of call %s: %w", change.CallUUID, err)
+		}
 		messages = append(messages, Message{
 			Subject: Subject(change.Account, event.Type),
 			ID:      event.UUID,
 			Header:  header(change, event),
-			Body:    body(change, &call, event, options),
+			Body:    text,
 		})
 	}
 	return messages, nil
@@ -63,7 +65,7 @@ func header(change Change, event *Event) map[string]string {
 }
 
 // body is one JSON object that goflow and Vumi both read: goflow's keys, Vumi's keys, and our own under event_data.
-func body(change Change, call *correlate.Call, event *Event, options Options) []byte {
+func body(change Change, v *view, project string, event *Event, options Options) ([]byte, error) {
 	buf := make([]byte, 0, len(change.Record)+1536)
 	buf = append(buf, `{"uuid":`...)
 	buf = correlate.AppendText(buf, event.UUID)
@@ -71,19 +73,22 @@ func body(change Change, call *correlate.Call, event *Event, options Options) []
 	buf = correlate.AppendText(buf, event.Type)
 	buf = append(buf, `,"created_on":`...)
 	buf = event.CreatedOn.AppendJSON(buf)
-	buf = appendGoflow(buf, call, event, options)
+	buf, err := appendGoflow(buf, v, event, options)
+	if err != nil {
+		return nil, err
+	}
 	buf = append(buf, `,"account_key":`...)
 	buf = correlate.AppendText(buf, change.Account)
 	buf = append(buf, `,"conversation_type":"pbx_project","conversation_key":`...)
-	buf = correlate.AppendText(buf, call.Project.ID.Text())
+	buf = correlate.AppendText(buf, project)
 	buf = append(buf, `,"event_type":`...)
 	buf = correlate.AppendText(buf, event.Type)
 	buf = append(buf, `,"event_data":`...)
-	buf = appendData(buf, change, call, event)
-	return append(buf, '}')
+	buf, err = appendData(buf, change, v, event)
+	return append(buf, '}'), err
 }
 
-func appendData(buf []byte, change Change, call *correlate.Call, event *Event) []byte {
+func appendData(buf []byte, change Change, v *view, event *Event) ([]byte, error) {
 	buf = append(buf, `{"seq":`...)
 	buf = strconv.AppendInt(buf, event.Seq, 10)
 	buf = append(buf, `,"late":`...)
@@ -102,9 +107,10 @@ func appendData(buf []byte, change Change, call *correlate.Call, event *Event) [
 		buf = append(buf, `,"call":`...)
 		buf = append(buf, change.Record...)
 	}
-	if leg := call.Leg(event.DialogUUID); leg != nil {
+	leg, err := v.leg(event.DialogUUID)
+	if leg != nil {
 		buf = append(buf, `,"dialog":`...)
-		buf = leg.AppendJSON(buf)
+		buf = append(buf, leg...)
 	}
-	return append(buf, '}')
+	return append(buf, '}'), err
 }

@@ -279,10 +279,7 @@ func (b *batch) schedule(entry *store.Entry, effect *correlate.Effect) {
 
 // write puts everything that changed into the store, each kind in one go.
 func (b *batch) write(ctx context.Context) error {
-	legs, calls, err := b.rows()
-	if err != nil {
-		return err
-	}
+	legs, calls := b.rows()
 	if err := b.tx.PutLegs(ctx, legs); err != nil {
 		return fmt.Errorf("write legs: %w", err)
 	}
@@ -298,7 +295,7 @@ func (b *batch) write(ctx context.Context) error {
 }
 
 // rows gives the legs and calls that changed, in order.
-func (b *batch) rows() (legs []store.Leg, calls []store.Call, err error) {
+func (b *batch) rows() (legs []store.Leg, calls []store.Call) {
 	for _, account := range slices.Sorted(maps.Keys(b.accounts)) {
 		a := b.accounts[account]
 		for _, id := range slices.Sorted(maps.Keys(a.legs)) {
@@ -312,14 +309,11 @@ func (b *batch) rows() (legs []store.Leg, calls []store.Call, err error) {
 			if !state.dirty {
 				continue
 			}
-			state.row.Ledger, err = state.ledger.Encode()
-			if err != nil {
-				return nil, nil, fmt.Errorf("write call %s: %w", id, err)
-			}
+			state.row.Ledger = state.ledger.Encode()
 			calls = append(calls, state.row)
 		}
 	}
-	return legs, calls, nil
+	return legs, calls
 }
 
 func (b *batch) writeDue(ctx context.Context) error {

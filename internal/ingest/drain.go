@@ -15,8 +15,10 @@ import (
 // The spool drains in batches that are small beside those of new webhooks: both take turns at the database, and an
 // answer waits for at most one of them.
 const (
+	drainFirst   = 32
 	drainBatch   = 256
 	drainBytes   = 2 << 20
+	drainTime    = 100 * time.Millisecond // what one of them should take; if it takes more, the next is smaller
 	drainTimeout = 12 * time.Second // for one of them; more than what another instance may hold the database for
 
 	probeFirst = 250 * time.Millisecond // between looks at a database that is away
@@ -76,7 +78,7 @@ type drainer struct {
 
 // drain works until ctx ends: it looks for a database that is away, and empties the spool into one that is there.
 func (i *Ingest) drain(ctx context.Context) {
-	d := &drainer{Ingest: i, size: drainBatch}
+	d := &drainer{Ingest: i, size: drainFirst}
 	pause := probeFirst
 	for ctx.Err() == nil {
 		idle, err := d.round(ctx)
@@ -134,10 +136,16 @@ func (d *drainer) round(ctx context.Context) (idle bool, err error) {
 		d.cfg.Logger.Info("the spool drains", "records", stats.Records, "bytes", stats.Bytes, "oldest", stats.Oldest)
 	}
 	d.batch = batch
+	began := time.Now()
 	if err := d.empty(ctx, batch.Records); err != nil {
 		return false, err
 	}
-	d.size, d.failures = min(2*d.size, drainBatch), 0
+	d.failures = 0
+	if took := time.Since(began); took > drainTime {
+		d.size = max(1, d.size/2)
+	} else if took < drainTime/2 {
+		d.size = min(2*d.size, drainBatch)
+	}
 	if err := d.cfg.Spool.Drained(batch); err != nil {
 		d.cfg.Logger.Warn("how far the spool has drained could not be kept; after a crash some of it comes again", "error", err)
 	}

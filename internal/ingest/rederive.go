@@ -55,10 +55,7 @@ func (e *Engine) Rederive(ctx context.Context, account string, entries []store.E
 			return Derived{}, err
 		}
 	}
-	legs, calls, err := b.rows()
-	if err != nil {
-		return Derived{}, err
-	}
+	legs, calls := b.rows()
 	derived := Derived{Legs: legs, Calls: calls, Outbox: b.outbox}
 	for _, row := range b.due {
 		if row != nil {

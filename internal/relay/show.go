@@ -42,15 +42,12 @@ func show(row *store.OutboxRow) []showing {
 			shows = append(shows, showing{key: flow.BucketKey(row.Account, from), row: row.ID})
 		}
 	}
-	var record struct {
-		State    string `json:"state"`
-		Revision int    `json:"revision"`
-	}
-	if len(row.Record) == 0 || json.Unmarshal(row.Record, &record) != nil {
+	state, revision, ok := flow.Standing(row.Record)
+	if !ok {
 		return shows // nothing that could be shown
 	}
 	own := showing{key: flow.BucketKey(row.Account, row.CallUUID), row: row.ID}
-	if record.State != correlate.StateEnded || record.Revision == 0 {
+	if state != correlate.StateEnded || revision == 0 {
 		own.record = row.Record
 	}
 	return append(shows, own)

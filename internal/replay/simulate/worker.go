@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"net/http"
+	"sync/atomic"
 	"time"
 
 	"webhookd/internal/replay"
@@ -43,7 +44,8 @@ type parcel struct {
 	call, webhook  int
 	try            int // which one is next
 	body           []byte
-	where          int // the target
+	where          int  // the target
+	arrived        bool // a try was taken
 }
 
 // item is something that waits for its time: a call's next webhook, or a parcel.
@@ -320,8 +322,9 @@ func (w *worker) send(p *parcel) error {
 	case status < http.StatusOK || status >= http.StatusMultipleChoices:
 		p.where = (p.where + 1) % len(w.targets)
 		w.retry(p, &w.stats.givenUp)
-	case fate.unheard:
-		if w.retry(p, nil) {
+	default:
+		p.arrived = true
+		if fate.unheard && w.retry(p, &w.stats.givenUp) {
 			w.stats.unheard.Add(1)
 		}
 	}
@@ -356,11 +359,11 @@ func (w *worker) flush() {
 	}
 }
 
-// retry puts the next try of a webhook down for its time. If there is none, the loss is counted.
-func (w *worker) retry(p *parcel, lost interface{ Add(int64) int64 }) bool {
+// retry puts the next try of a webhook down for its time. If there is none, and none arrived, the loss is counted.
+func (w *worker) retry(p *parcel, lost *atomic.Int64) bool {
 	wait, again := w.Retry.again(p.event, p.try)
 	if !again {
-		if lost != nil {
+		if !p.arrived {
 			lost.Add(1)
 		}
 		return false

@@ -119,7 +119,7 @@ func TestWriteSaysUnavailableWhenTheCommitGetsNoAnswer(t *testing.T) {
 func TestDeadConnectionsOfThePoolAreNotNoticed(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	network, url := through(t, b.url)
+	network, url := pgtest.Through(t, b.url)
 	s := openURL(t, url)
 	for range 3 {
 		var group sync.WaitGroup
@@ -127,9 +127,9 @@ func TestDeadConnectionsOfThePoolAreNotNoticed(t *testing.T) {
 			group.Go(func() { assert.NoError(t, s.Ping(t.Context())) })
 		}
 		group.Wait()
-		network.cut()
+		network.Cut()
 		require.NoError(t, s.Ping(t.Context()))
-		network.cut()
+		network.Cut()
 		require.NoError(t, appendBody(t.Context(), s, "one"))
 	}
 }
@@ -219,11 +219,11 @@ func TestLeaderNoticesThatItsSessionDied(t *testing.T) {
 func TestLeaderNoticesThatTheNetworkStalls(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	network, url := through(t, b.url)
+	network, url := pgtest.Through(t, b.url)
 	s := openURL(t, url)
 	lease, err := s.Lead(t.Context())
 	require.NoError(t, err)
-	network.stall()
+	network.Stall()
 	began := time.Now()
 	awaitClosed(t, lease.Lost())
 	require.Less(t, time.Since(began), 8*time.Second)
@@ -233,7 +233,7 @@ func TestLeaderNoticesThatTheNetworkStalls(t *testing.T) {
 func TestQuestionsEndWithTheirContextWhenTheNetworkStalls(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	network, url := through(t, b.url)
+	network, url := pgtest.Through(t, b.url)
 	s := openURL(t, url)
 	require.NoError(t, s.Ping(t.Context()))
 
@@ -241,7 +241,7 @@ func TestQuestionsEndWithTheirContextWhenTheNetworkStalls(t *testing.T) {
 	defer cancel()
 	err := s.Write(ctx, func(tx store.Tx) error {
 		require.NoError(t, tx.Append(ctx, []*store.Entry{entry("one")}))
-		network.stall()
+		network.Stall()
 		time.AfterFunc(100*time.Millisecond, cancel)
 		return tx.Append(ctx, []*store.Entry{entry("two")})
 	})
@@ -280,8 +280,8 @@ func TestWakeComesFromOtherInstancesAndAfterALostConnection(t *testing.T) {
 func TestStoreOpensWithoutADatabaseAndFindsItLater(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	network, url := through(t, b.url)
-	require.NoError(t, network.listener.Close())
+	network, url := pgtest.Through(t, b.url)
+	network.Close()
 	s := openURL(t, url)
 	for _, err := range []error{s.Ping(t.Context()), appendBody(t.Context(), s, "one"), postgres.Migrate(t.Context(), url)} {
 		require.ErrorIs(t, err, store.ErrUnavailable)

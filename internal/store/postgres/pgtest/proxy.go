@@ -1,4 +1,4 @@
-package postgres_test
+package pgtest
 
 import (
 	"errors"
@@ -7,40 +7,43 @@ import (
 	"net/url"
 	"sync"
 	"testing"
-
-	"github.com/stretchr/testify/require"
 )
 
-// proxy stands between a store and its server. Once stalled it takes bytes and connections and answers nothing, like
-// a network that drops every packet.
-type proxy struct {
+// Proxy stands between a store and its server. Once stalled it takes bytes and connections and answers nothing, like a
+// network that drops every packet.
+type Proxy struct {
 	listener net.Listener
 	server   string
-	mu       sync.Mutex
-	stalled  bool
-	conns    []net.Conn
 	running  sync.WaitGroup
+
+	mu      sync.Mutex
+	stalled bool
+	conns   []net.Conn
 }
 
-// through starts a proxy, which ends with the test, and gives the URL that leads through it.
-func through(t *testing.T, databaseURL string) (*proxy, string) {
+// Through starts a proxy, which ends with the test, and gives the URL that leads through it.
+func Through(t testing.TB, databaseURL string) (*Proxy, string) {
 	t.Helper()
 	parsed, err := url.Parse(databaseURL)
-	require.NoError(t, err)
+	if err != nil {
+		t.Fatal("the database's URL cannot be read")
+	}
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	p := &proxy{listener: listener, server: parsed.Host}
+	if err != nil {
+		t.Fatalf("start proxy: %v", err)
+	}
+	p := &Proxy{listener: listener, server: parsed.Host}
 	p.running.Go(p.serve)
 	t.Cleanup(func() {
-		_ = listener.Close()
-		p.cut()
+		p.Close()
+		p.Cut()
 		p.running.Wait()
 	})
 	parsed.Host = listener.Addr().String()
 	return p, parsed.String()
 }
 
-func (p *proxy) serve() {
+func (p *Proxy) serve() {
 	for {
 		client, err := p.listener.Accept()
 		if err != nil {
@@ -59,7 +62,7 @@ func (p *proxy) serve() {
 	}
 }
 
-func (p *proxy) copy(to, from net.Conn) {
+func (p *Proxy) copy(to, from net.Conn) {
 	buffer := make([]byte, 32<<10)
 	for {
 		n, err := from.Read(buffer)
@@ -81,14 +84,23 @@ func (p *proxy) copy(to, from net.Conn) {
 	}
 }
 
-func (p *proxy) stall() {
+// Stall makes the network swallow what it gets.
+func (p *Proxy) Stall() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.stalled = true
 }
 
-// cut breaks every connection there is.
-func (p *proxy) cut() {
+// Resume lets new connections through. Those that lost bytes are broken.
+func (p *Proxy) Resume() {
+	p.Cut()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.stalled = false
+}
+
+// Cut breaks every connection there is.
+func (p *Proxy) Cut() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	for _, conn := range p.conns {
@@ -96,3 +108,6 @@ func (p *proxy) cut() {
 	}
 	p.conns = nil
 }
+
+// Close takes no further connections.
+func (p *Proxy) Close() { _ = p.listener.Close() }
