@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -52,16 +53,18 @@ func TestTheDocumentedCall(t *testing.T) {
 	})
 }
 
-// Every scenario through each store: some orders, some of the webhooks doubled, each in an account of its own.
+// Every scenario through each store: some orders, some of the webhooks doubled, each in an account of its own, all at
+// once.
 func TestOrdersThroughTheStore(t *testing.T) {
 	t.Parallel()
 	const orders = 4
 	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
 		st := database.Open(t)
 		in := start(t, st)
+		wants := map[string]map[string]string{}
+		var lists []sequence
 		for n, scenario := range scenarios(t) {
-			want := expected(t, scenario)
-			random := rand.New(rand.NewPCG(uint64(n), 1))
+			random := rand.New(rand.NewPCG(uint64(n), 1)) //nolint:gosec // a test's shuffle
 			for order := range orders {
 				name := fmt.Sprintf("%s-%d", scenario, order)
 				if isCampaign(scenario) {
@@ -73,12 +76,43 @@ func TestOrdersThroughTheStore(t *testing.T) {
 				bodies := webhooks(t, scenario)
 				bodies = append(bodies, bodies[random.IntN(len(bodies))])
 				random.Shuffle(len(bodies), func(i, j int) { bodies[i], bodies[j] = bodies[j], bodies[i] })
-				submit(t, in, name, bodies...)
-				requireRecords(t, st, name, want)
+				lists = append(lists, sequence{name, bodies})
+				if wants[name] == nil {
+					wants[name] = map[string]string{}
+				}
+				maps.Copy(wants[name], expected(t, scenario))
 			}
+		}
+		submitAll(t, in, lists)
+		for name, want := range wants {
+			requireRecords(t, st, name, want)
 		}
 		published(t, st)
 	})
+}
+
+// sequence is webhooks of an account that are handed in one after the other.
+type sequence struct {
+	account string
+	bodies  [][]byte
+}
+
+// submitAll hands sequences in side by side, so that they share transactions.
+func submitAll(t *testing.T, in *ingest.Ingest, lists []sequence) {
+	t.Helper()
+	var all sync.WaitGroup
+	for _, list := range lists {
+		all.Go(func() {
+			for _, body := range list.bodies {
+				if _, err := in.Submit(context.Background(), list.account, body); err != nil {
+					t.Error(err)
+					return
+				}
+			}
+		})
+	}
+	all.Wait()
+	require.False(t, t.Failed())
 }
 
 // A call that was merged away and comes back goes on with its numbers: no seq and no event id is given twice. Cycles do
@@ -88,14 +122,16 @@ func TestACallThatComesBackGoesOnCounting(t *testing.T) {
 	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
 		st := database.Open(t)
 		in := start(t, st)
-		random := rand.New(rand.NewPCG(11, 11))
+		random := rand.New(rand.NewPCG(11, 11)) //nolint:gosec // a test's shuffle
+		var lists []sequence
 		for _, scenario := range []string{"cycle_of_two", "cycle_of_three_with_tail", "reparented", "chain_child_first"} {
-			bodies := webhooks(t, scenario)
 			for order := range 40 {
+				bodies := webhooks(t, scenario)
 				random.Shuffle(len(bodies), func(i, j int) { bodies[i], bodies[j] = bodies[j], bodies[i] })
-				submit(t, in, fmt.Sprintf("%s-%d", scenario, order), bodies...)
+				lists = append(lists, sequence{fmt.Sprintf("%s-%d", scenario, order), bodies})
 			}
 		}
+		submitAll(t, in, lists)
 		published(t, st)
 	})
 }
