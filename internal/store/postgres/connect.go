@@ -25,6 +25,7 @@ type connector struct {
 	config pq.Config
 	answer time.Duration // see dialer
 	wires  sync.Map      // of driver.Conn to *wire
+	made   atomic.Int64  // connections so far
 }
 
 // openDB makes a pool whose connections give up when the server says nothing for the given time.
@@ -72,6 +73,7 @@ func (c *connector) Connect(ctx context.Context) (driver.Conn, error) {
 		return nil, err
 	}
 	w := dialled.Load()
+	w.number = c.made.Add(1)
 	w.closed = func() { c.wires.Delete(conn) }
 	c.wires.Store(conn, w)
 	return conn, nil
@@ -102,12 +104,13 @@ select set_config('synchronous_commit', 'on', false) where current_setting('sync
 // session is a connection in use. It is cut if its context ends and the server does not react.
 type session struct {
 	*sqlx.Conn
-	pooled bool // the connection was in use before, and may have died since
+	pooled bool // the connection was there before, and may have died since
 	disarm func() (cut bool)
 }
 
 // session takes a connection of the pool; close must be called.
 func (s *Store) session(ctx context.Context) (*session, error) {
+	made := s.connector.made.Load()
 	conn, err := s.db.Connx(ctx)
 	if err != nil {
 		return nil, err
@@ -116,7 +119,7 @@ func (s *Store) session(ctx context.Context) (*session, error) {
 	err = conn.Raw(func(driverConn any) error {
 		found, _ := s.connector.wires.Load(driverConn)
 		if w, ok := found.(*wire); ok {
-			taken.pooled, w.used = w.used, true
+			taken.pooled = w.number <= made
 			taken.disarm = w.arm(ctx)
 		}
 		return nil
@@ -146,7 +149,16 @@ func dead(ctx context.Context, err error) bool {
 	}
 }
 
-// close gives the connection back, or away if it was cut.
+// giveUp makes close give the connection away.
+func (s *session) giveUp() {
+	disarm := s.disarm
+	s.disarm = func() bool {
+		disarm()
+		return true
+	}
+}
+
+// close gives the connection back, or away if it was cut or given up.
 func (s *session) close() {
 	if s.disarm() {
 		_ = s.Raw(func(any) error { return driver.ErrBadConn })

@@ -57,7 +57,7 @@ type wire struct {
 	net.Conn
 	answer time.Duration
 	closed func()
-	used   bool // by a session; it is owned by the one that has the connection
+	number int64 // of the connection, in the order in which they were made
 
 	mu    sync.Mutex // between cut and the setting of deadlines
 	isCut bool

@@ -32,6 +32,7 @@ type Store struct {
 	now       func() time.Time
 	writing   chan struct{} // holds one token while a Write of this instance runs
 	bell      bell.Bell
+	prepared  sync.Map // *sqlx.Stmt by query
 
 	open     context.Context // ends with Close
 	close    context.CancelFunc

@@ -43,7 +43,11 @@ func (s *Store) Write(ctx context.Context, fn func(store.Tx) error) error {
 		return fmt.Errorf("lock writing: %w", classify(ctx, err))
 	}
 	t := &tx{Tx: begun, store: s}
-	if err := fn(t); err != nil {
+	err = fn(t)
+	if outdated(t.failed) {
+		session.giveUp()
+	}
+	if err != nil {
 		return fmt.Errorf("write: %w", err)
 	}
 	if t.failed != nil {
