@@ -32,7 +32,7 @@ func (o option) defaults() []string {
 // table is every key there is, in the order in which they are documented, set and complained about.
 var table = []option{
 	field(option{
-		key: "listen", value: "host:port", fallback: "127.0.0.1:8080",
+		key: "listen", value: formAddress, fallback: "127.0.0.1:8080",
 		help: "address of the HTTP API: webhooks in, calls out",
 		more: "Port 0 takes any free port. An address that is not on the loopback interface (an empty host is every " +
 			"interface, and a host name other than localhost counts as one that is not) is refused unless " +
@@ -72,7 +72,7 @@ var table = []option{
 		more: "Several servers of one cluster are separated by commas. The schemes are nats, tls, ws and wss.",
 	}, func(c *Config) *URL { return &c.NATSURL }, parseNATSURL, URL.String),
 	field(option{
-		key: "nats_listen", value: "host:port", fallback: "127.0.0.1:4222",
+		key: "nats_listen", value: formAddress, fallback: "127.0.0.1:4222",
 		help: "address of the embedded NATS server, on the loopback interface only",
 		more: "Unused when `nats_url` is set. The embedded server asks nobody who they are, which is why no other " +
 			"interface is allowed. Port 0 takes any free port.",
@@ -83,7 +83,7 @@ var table = []option{
 		more: "From 1 to 5. Anything but 1 needs `nats_url`: the embedded server is alone.",
 	}, func(c *Config) *int { return &c.NATSReplicas }, parseReplicas, number),
 	field(option{
-		key: "pprof_listen", value: "host:port",
+		key: "pprof_listen", value: formAddress,
 		help: "address of Go's profiler (/debug/pprof/), on the loopback interface only; empty: none",
 		more: "For finding out where time and memory go. It asks nobody who they are, and profiles show what is in memory.",
 	}, func(c *Config) *string { return &c.PprofListen }, parseDebugAddress, quote),
@@ -148,7 +148,10 @@ var table = []option{
 	},
 }
 
-const formDuration = "duration"
+const (
+	formAddress  = "host:port"
+	formDuration = "duration"
+)
 
 const limitNote = "Counted from the arrival of the call's last webhook. The call then ends with `end_basis` `timeout`, " +
 	"until a real close arrives."

@@ -19,7 +19,7 @@ func BenchmarkMessages(b *testing.B) {
 	var call correlate.Call
 	require.NoError(b, json.Unmarshal(data, &call))
 	change := flow.Change{
-		Account: "default", CallUUID: callUUID, Record: flow.EncodeRecord(&call, 12, 0, time.Now()),
+		Account: "default", CallUUID: callUUID, Record: flow.EncodeRecord(&call, 12, 0, time.Unix(1, 0)),
 		Events: []flow.Event{
 			{UUID: "a13f34b1-89f2-5645-9841-2acc60100943", Type: "dialog_talking", Seq: 11, DialogUUID: legUUID, CreatedOn: 1},
 			{UUID: "a13f34b1-89f2-5645-9841-2acc60100944", Type: "call_talking", Seq: 12, CreatedOn: 1},

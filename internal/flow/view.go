@@ -34,15 +34,12 @@ func (v *view) call() (*correlate.Call, error) {
 
 // projectID gives the id of the call's project as a text.
 func (v *view) projectID() (string, error) {
-	if v.whole == nil {
-		if _, rest, found := bytes.Cut(v.record, []byte(`,"project":{"id":`)); found {
-			if id, _, found := bytes.Cut(rest, []byte(`,"name":`)); found && json.Valid(id) {
-				if string(id) == "null" {
-					return "", nil
-				}
-				return correlate.ID(id).Text(), nil
-			}
+	_, rest, found := bytes.Cut(v.record, []byte(`,"project":{"id":`))
+	if id, _, ended := bytes.Cut(rest, []byte(`,"name":`)); found && ended && json.Valid(id) {
+		if string(id) == "null" {
+			return "", nil
 		}
+		return correlate.ID(id).Text(), nil
 	}
 	call, err := v.call()
 	if err != nil {
@@ -56,16 +53,14 @@ func (v *view) leg(dialogUUID string) ([]byte, error) {
 	if dialogUUID == "" {
 		return nil, nil
 	}
-	if v.whole == nil {
-		if _, legs, found := bytes.Cut(v.record, []byte(`,"legs":[`)); found {
-			place := bytes.Index(legs, []byte(`{"dialog_uuid":"`+dialogUUID+`"`))
-			if place < 0 {
-				return nil, nil
-			}
-			var leg json.RawMessage
-			if err := json.NewDecoder(bytes.NewReader(legs[place:])).Decode(&leg); err == nil {
-				return leg, nil
-			}
+	if _, legs, found := bytes.Cut(v.record, []byte(`,"legs":[`)); found {
+		place := bytes.Index(legs, []byte(`{"dialog_uuid":"`+dialogUUID+`"`))
+		if place < 0 {
+			return nil, nil
+		}
+		var leg json.RawMessage
+		if err := json.NewDecoder(bytes.NewReader(legs[place:])).Decode(&leg); err == nil {
+			return leg, nil
 		}
 	}
 	call, err := v.call()

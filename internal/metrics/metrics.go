@@ -65,38 +65,98 @@ const (
 
 // metrics is every figure there is.
 var metrics = []metric{
-	{"webhookd_webhooks_committed_total", "Webhooks committed, duplicates included.", counter,
-		func(s *snapshot) float64 { return float64(s.ingest.Committed) }},
-	{"webhookd_batches_total", "Transactions that committed webhooks.", counter,
-		func(s *snapshot) float64 { return float64(s.ingest.Batches) }},
-	{"webhookd_webhooks_refused_total", "Bodies that were refused and quarantined.", counter,
-		func(s *snapshot) float64 { return float64(s.ingest.Refused) }},
-	{"webhookd_unusable_fields_total", "Fields that held a value of the wrong type or form.", counter,
-		func(s *snapshot) float64 { return float64(s.ingest.UnusableFields) }},
-	{"webhookd_unknown_states_total", "Webhooks with a state that nobody knows.", counter,
-		func(s *snapshot) float64 { return float64(s.ingest.UnknownStates) }},
-	{"webhookd_unknown_close_causes_total", "Webhooks with a close cause that is not in the table.", counter,
-		func(s *snapshot) float64 { return float64(s.ingest.UnknownCauses) }},
-	{"webhookd_database_away_seconds", "How long the database has been away; 0 while it is there.", gauge,
-		func(s *snapshot) float64 { return seconds(s.now, s.ingest.AwaySince) }},
-	{"webhookd_due_done_total", "Due rows (settle, reap) that were done.", counter,
-		func(s *snapshot) float64 { return float64(s.due.Done) }},
-	{"webhookd_due_failed_total", "Due rows that could not be done and were put off.", counter,
-		func(s *snapshot) float64 { return float64(s.due.Failed) }},
-	{"webhookd_due_oldest_overdue_seconds", "How long the oldest due row has been due; 0 if none is.", gauge,
-		func(s *snapshot) float64 { return s.due.Overdue.Seconds() }},
-	{"webhookd_relay_leader", "1 while this instance publishes.", gauge,
-		func(s *snapshot) float64 { return truth(s.relay.Leader) }},
-	{"webhookd_relay_events_published_total", "Events that JetStream acknowledged.", counter,
-		func(s *snapshot) float64 { return float64(s.relay.Published) }},
-	{"webhookd_relay_failures_total", "Attempts to publish that failed and are made again.", counter,
-		func(s *snapshot) float64 { return float64(s.relay.Failures) }},
-	{"webhookd_relay_poisoned_total", "Changes set aside because they can never be published.", counter,
-		func(s *snapshot) float64 { return float64(s.relay.Poisoned) }},
-	{"webhookd_relay_held_changes", "Changes held back, as the leader last knew.", gauge,
-		func(s *snapshot) float64 { return float64(s.relay.Held) }},
-	{"webhookd_relay_position", "Outbox id up to which everything was dealt with, as the leader last knew.", gauge,
-		func(s *snapshot) float64 { return float64(s.relay.Position) }},
+	{
+		"webhookd_webhooks_committed_total", "Webhooks committed, duplicates included.", counter,
+		func(s *snapshot) float64 { return float64(s.ingest.Committed) },
+	},
+	{
+		"webhookd_batches_total", "Transactions that committed webhooks.", counter,
+		func(s *snapshot) float64 { return float64(s.ingest.Batches) },
+	},
+	{
+		"webhookd_webhooks_refused_total", "Bodies that were refused and quarantined.", counter,
+		func(s *snapshot) float64 { return float64(s.ingest.Refused) },
+	},
+	{
+		"webhookd_unusable_fields_total", "Fields that held a value of the wrong type or form.", counter,
+		func(s *snapshot) float64 { return float64(s.ingest.UnusableFields) },
+	},
+	{
+		"webhookd_unknown_states_total", "Webhooks with a state that nobody knows.", counter,
+		func(s *snapshot) float64 { return float64(s.ingest.UnknownStates) },
+	},
+	{
+		"webhookd_unknown_close_causes_total", "Webhooks with a close cause that is not in the table.", counter,
+		func(s *snapshot) float64 { return float64(s.ingest.UnknownCauses) },
+	},
+	{
+		"webhookd_database_away_seconds", "How long the database has been away; 0 while it is there.", gauge,
+		func(s *snapshot) float64 { return seconds(s.now, s.ingest.AwaySince) },
+	},
+	{
+		"webhookd_spool_records", "Webhooks in the spool, not drained yet.", gauge,
+		func(s *snapshot) float64 { return float64(s.ingest.Spool.Records) },
+	},
+	{
+		"webhookd_spool_bytes", "Size of the spool on disk.", gauge,
+		func(s *snapshot) float64 { return float64(s.ingest.Spool.Bytes) },
+	},
+	{
+		"webhookd_spool_oldest_seconds", "How long ago the oldest webhook in the spool came; 0 if it is empty.", gauge,
+		func(s *snapshot) float64 { return seconds(s.now, s.ingest.Spool.Oldest) },
+	},
+	{
+		"webhookd_spool_appended_total", "Webhooks that went to the spool.", counter,
+		func(s *snapshot) float64 { return float64(s.ingest.Spool.Appended) },
+	},
+	{
+		"webhookd_spool_drained_total", "Webhooks that came out of the spool.", counter,
+		func(s *snapshot) float64 { return float64(s.ingest.Spool.Drained) },
+	},
+	{
+		"webhookd_spool_errors_total", "Batches that the spool could not take.", counter,
+		func(s *snapshot) float64 { return float64(s.ingest.Spool.Errors) },
+	},
+	{
+		"webhookd_spool_damaged_files", "Damaged files in the spool directory.", gauge,
+		func(s *snapshot) float64 { return float64(s.ingest.Spool.Damaged) },
+	},
+	{
+		"webhookd_due_done_total", "Due rows (settle, reap) that were done.", counter,
+		func(s *snapshot) float64 { return float64(s.due.Done) },
+	},
+	{
+		"webhookd_due_failed_total", "Due rows that could not be done and were put off.", counter,
+		func(s *snapshot) float64 { return float64(s.due.Failed) },
+	},
+	{
+		"webhookd_due_oldest_overdue_seconds", "How long the oldest due row has been due; 0 if none is.", gauge,
+		func(s *snapshot) float64 { return s.due.Overdue.Seconds() },
+	},
+	{
+		"webhookd_relay_leader", "1 while this instance publishes.", gauge,
+		func(s *snapshot) float64 { return truth(s.relay.Leader) },
+	},
+	{
+		"webhookd_relay_events_published_total", "Events that JetStream acknowledged.", counter,
+		func(s *snapshot) float64 { return float64(s.relay.Published) },
+	},
+	{
+		"webhookd_relay_failures_total", "Attempts to publish that failed and are made again.", counter,
+		func(s *snapshot) float64 { return float64(s.relay.Failures) },
+	},
+	{
+		"webhookd_relay_poisoned_total", "Changes set aside because they can never be published.", counter,
+		func(s *snapshot) float64 { return float64(s.relay.Poisoned) },
+	},
+	{
+		"webhookd_relay_held_changes", "Changes held back, as the leader last knew.", gauge,
+		func(s *snapshot) float64 { return float64(s.relay.Held) },
+	},
+	{
+		"webhookd_relay_position", "Outbox id up to which everything was dealt with, as the leader last knew.", gauge,
+		func(s *snapshot) float64 { return float64(s.relay.Position) },
+	},
 }
 
 func seconds(now, since time.Time) float64 {

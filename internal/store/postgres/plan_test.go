@@ -87,7 +87,9 @@ func TestNoQuestionReadsAWholeTable(t *testing.T) {
 		"put legs":      {putLegs, []any{accounts(), uuids(), uuids(), []byte{}, ones(), ones()}},
 		"calls":         {callsByKey, []any{accounts(), uuids()}},
 		"put calls": {putCalls, []any{
-			accounts(), uuids(), blanks(), []byte("{}"), []byte{}, ones(), ones(), times(), times(), same("ended"), blanks(),
+			accounts(), uuids(), blanks(), []byte("{}"),
+			[]byte{},
+			ones(), ones(), times(), times(), same("ended"), blanks(),
 			blanks(), blanks(), pq.BoolArray(make([]bool, batch)), pq.BoolArray(make([]bool, batch)), times(), blanks(),
 			same("{number:1}"), ones(), ones(), ones(), ones(),
 		}},
@@ -99,7 +101,9 @@ func TestNoQuestionReadsAWholeTable(t *testing.T) {
 		"entries of a call": {entriesOfCall, []any{"acme", uuid(77)}},
 		"append": {appendEntries, []any{
 			accounts(), times(), blanks(), blanks(), blanks(), blanks(), blanks(), pq.BoolArray(make([]bool, batch)),
-			[]byte{}, []byte{}, ones(), ones(),
+			[]byte{},
+			[]byte{},
+			ones(), ones(),
 		}},
 		"unsent":      {selectUnsent, []any{39_000, 100}},
 		"outbox rows": {selectOutboxRows, []any{pq.Int64Array{5, 6, 7}}},

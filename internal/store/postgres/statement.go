@@ -22,7 +22,7 @@ func (t *tx) statement(ctx context.Context, query string) (*sqlx.Stmt, error) {
 			return nil, fmt.Errorf("prepare statement: %w", err)
 		}
 		if known, ok = t.store.prepared.LoadOrStore(query, made); ok {
-			_ = made.Close() // somebody else was quicker
+			_ = made.Close() //nolint:sqlclosecheck // somebody else was quicker
 		}
 	}
 	prepared, ok := known.(*sqlx.Stmt)
@@ -34,7 +34,7 @@ func (t *tx) statement(ctx context.Context, query string) (*sqlx.Stmt, error) {
 
 // SelectContext reads rows by a prepared statement.
 func (t *tx) SelectContext(ctx context.Context, rows any, query string, args ...any) error {
-	statement, err := t.statement(ctx, query)
+	statement, err := t.statement(ctx, query) //nolint:sqlclosecheck // it ends with the transaction
 	if err != nil {
 		return err
 	}
@@ -43,7 +43,7 @@ func (t *tx) SelectContext(ctx context.Context, rows any, query string, args ...
 
 // ExecContext runs a prepared statement that gives no rows.
 func (t *tx) ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error) {
-	statement, err := t.statement(ctx, query)
+	statement, err := t.statement(ctx, query) //nolint:sqlclosecheck // it ends with the transaction
 	if err != nil {
 		return nil, err
 	}
