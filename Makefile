@@ -9,10 +9,17 @@ CALL    := fixtures/outbound_answered/webhooks.ndjson
 LINT    := go tool -modfile=tools/go.mod golangci-lint
 # Arguments for run, e.g. make run ARGS="--listen 127.0.0.1:9090"
 ARGS    ?=
+# Arguments for chaos, e.g. make chaos CHAOS="-seed 7 -keep"
+CHAOS   ?=
+# Arguments for bench, e.g. make bench BENCH="-only throughput -rounds 5"
+BENCH   ?=
+# What bench-micro runs, and how often: benchstat wants several.
+BENCHED ?= ./internal/dialog ./internal/correlate ./internal/flow ./internal/ingest ./internal/relay
+COUNT   ?= 6
 
 .PHONY: help
 help: ## Print this
-	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z0-9-]*:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk 'BEGIN { FS = ":.*## " } /^[a-z][a-z0-9-]*:.*## / { printf "  %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build bin/webhookd
@@ -44,6 +51,29 @@ race: ## Run all tests with the race detector
 e2e: ## Send the recorded call through real server processes, embedded and on Postgres and nats-server
 	scripts/with-postgres go test -count=1 -run 'TestTheRecordedCall|TestAKilledService|TestTheDemonstration' -v ./cmd/webhookd
 
+.PHONY: chaos
+chaos: ## Break a whole installation for two minutes (2 webhookd, Postgres, 3 NATS nodes) and check that nothing was lost
+	postgres=$$(scripts/with-postgres --installed) && go run ./internal/chaos/cmd -postgres "$$postgres" $(CHAOS)
+
+.PHONY: chaos-short
+chaos-short: ## As chaos, for 30 seconds
+	$(MAKE) chaos CHAOS="-duration 30s $(CHAOS)"
+
+.PHONY: bench
+bench: ## Measure everything, most of an hour on a quiet machine, and write docs/benchmarks.md (BENCH="-only latency")
+	go build -trimpath -o bin/bench ./internal/bench
+	bin/bench $(BENCH)
+
+.PHONY: bench-short
+bench-short: ## As bench, for a few minutes; the result goes to bin/bench-short
+	$(MAKE) bench BENCH="-short -out bin/bench-short $(BENCH)"
+
+.PHONY: bench-micro
+bench-micro: ## Run Go's benchmarks, for benchstat, and keep what they say in docs/benchmarks/raw/micro.txt
+	mkdir -p docs/benchmarks/raw
+	scripts/with-postgres go test -run '^$$' -bench . -benchmem -count $(COUNT) -timeout 1h $(BENCHED) > bin/micro.txt
+	mv bin/micro.txt docs/benchmarks/raw/micro.txt
+
 .PHONY: vet
 vet: ## Run go vet
 	go vet ./...
@@ -69,13 +99,14 @@ docs: ## Write the documents that are made from the code
 	go test ./internal/config -run TestTheReferenceIsInStep -update
 
 .PHONY: check
-check: ## Everything that must hold before a change goes in: tidy, build, vet, lint, race, e2e
+check: ## Everything that must hold before a change goes in: tidy, build, vet, lint, race, e2e, chaos-short
 	$(MAKE) tidy
 	$(MAKE) build
 	$(MAKE) vet
 	$(MAKE) lint
 	$(MAKE) race
 	$(MAKE) e2e
+	$(MAKE) chaos-short
 
 .PHONY: clean
 clean: ## Remove what was built (not ./data)

@@ -173,7 +173,7 @@ func TestASecondServiceLeavesTheDataOfTheFirstAlone(t *testing.T) {
 	startService(t, nil, "--data-dir", dir)
 	r := start(t, nil, "serve", "--listen", "127.0.0.1:0", "--nats-listen", "127.0.0.1:0", "--data-dir", dir)
 	require.Equal(t, 2, r.wait())
-	require.Contains(t, r.stderr.text(), "another webhookd uses this database file")
+	require.Contains(t, r.stderr.text(), "another webhookd uses this spool directory")
 	require.Equal(t, 1, strings.Count(r.stderr.text(), "\n"))
 }
 

@@ -78,7 +78,8 @@ func newSimulate(proc process) *cobra.Command {
 	flags.Float64Var(&f.faults.Duplicates, "duplicates", 0, "`probability` that a webhook is sent again although it was taken")
 	flags.Float64Var(&f.faults.Reorder, "reorder", 0, "`probability` that a webhook is overtaken by the next one of its call")
 	flags.IntVar(&f.retry.Tries, "tries", 3, "`number` of times that a webhook is sent at most")
-	flags.DurationVar(&f.retry.First, "retry-after", 10*time.Second, "`wait` before the second try, in call time; doubled for each further one")
+	flags.DurationVar(&f.retry.First, "retry-after", 10*time.Second,
+		"`wait` before the second try, in call time; doubled for each further one")
 	flags.BoolVar(&f.retry.Create, "retry-create", false, "send dialog_create again too")
 	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "how `long` an answer may take")
 	flags.Uint64Var(&f.seed, "seed", 1, "`number` that decides which calls are made up")
@@ -156,7 +157,9 @@ func (f *simulateFlags) check() error {
 		value       int
 		least, most int
 	}{
-		{"calls", f.calls, 0, 1_000_000_000}, {"open", f.open, 1, 10_000_000}, {"accounts", f.accounts, 1, 1000},
+		{"calls", f.calls, 0, 1_000_000_000},
+		{"open", f.open, 1, 10_000_000},
+		{"accounts", f.accounts, 1, 1000},
 		{"tries", f.retry.Tries, 1, 100},
 	} {
 		if row.value < row.least || row.value > row.most {

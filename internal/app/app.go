@@ -41,6 +41,7 @@ type App struct {
 	listener net.Listener
 	profiles net.Listener // nil unless it is asked for
 	spool    *spool.Spool
+	checking chan struct{} // holds a token while the spool's disk is asked
 	store    store.Store
 	schema   *schema
 	bus      *natsbus.Bus
@@ -54,7 +55,7 @@ type App struct {
 // database (bringing its schema up to date) and NATS. Nothing is served yet. After an error nothing is left open. A
 // Postgres or NATS servers that are away are no error: webhooks can be taken without them.
 func New(ctx context.Context, cfg config.Config, options Options) (_ *App, err error) {
-	a := &App{cfg: cfg, log: options.Logger, failed: make(chan error, 1)}
+	a := &App{cfg: cfg, log: options.Logger, failed: make(chan error, 1), checking: make(chan struct{}, 1)}
 	if a.log == nil {
 		a.log = slog.New(slog.DiscardHandler)
 	}

@@ -57,6 +57,11 @@ var house = map[string][]string{
 	"replay":          {"dialog"},
 	"replay/simulate": {"dialog", "replay"},
 
+	// Measures webhookd from outside; a program.
+	"bench": {
+		"correlate", "dialog", "flow", "httpapi", "ingest", "replay/simulate", "store", "store/postgres",
+	},
+
 	// For tests only: no other package may import these.
 	"store/everystore":      {"store", "store/postgres", "store/postgres/pgtest", "store/sqlite"},
 	"store/postgres/pgtest": {},
@@ -65,16 +70,16 @@ var house = map[string][]string{
 
 // owners says who alone may import a library, and what is below it.
 var owners = map[string][]string{
-	"database/sql":             {"store/postgres", "store/postgres/pgtest", "store/sqlite"},
+	"database/sql":             {"bench", "store/postgres", "store/postgres/pgtest", "store/sqlite"},
 	"github.com/gofiber":       {"httpapi"},
 	"github.com/jmoiron/sqlx":  {"store/postgres", "store/sqlite"},
-	"github.com/lib/pq":        {"store/postgres", "store/postgres/pgtest"},
-	"github.com/nats-io":       {"natsbus"},
+	"github.com/lib/pq":        {"bench", "store/postgres", "store/postgres/pgtest"},
+	"github.com/nats-io":       {"bench", "natsbus"},
 	"github.com/prometheus":    {"metrics"},
 	"github.com/pressly/goose": {"store/postgres", "store/sqlite"},
 	"github.com/valyala":       {"httpapi", "replay/simulate"},
-	"modernc.org/sqlite":       {"store/sqlite"},
-	"net/http":                 {"app", "httpapi", "metrics", "replay", "replay/simulate", "web"},
+	"modernc.org/sqlite":       {"bench", "store/sqlite"},
+	"net/http":                 {"app", "bench", "httpapi", "metrics", "replay", "replay/simulate", "web"},
 	"testing":                  {"store/everystore", "store/postgres/pgtest", "store/storetest"},
 }
 

@@ -31,7 +31,7 @@ func (a *App) ready(ctx context.Context) []httpapi.Dependency {
 			a.log.Warn("database is not ready", "error", err)
 		}
 	})
-	all.Go(func() { spooling.Missing = a.spoolReady() })
+	all.Go(func() { spooling.Missing = a.spoolReady(ctx) })
 	all.Go(func() {
 		if err := a.bus.Ready(ctx); err != nil {
 			nats.Missing = "nats does not take events: they wait in the outbox, webhooks are taken all the same"
@@ -51,9 +51,24 @@ func (a *App) ready(ctx context.Context) []httpapi.Dependency {
 	return []httpapi.Dependency{database, spooling, nats}
 }
 
-// spoolReady says why the spool could not take webhooks.
-func (a *App) spoolReady() string {
-	err := a.spool.Check()
+// spoolReady says why the spool could not take webhooks. A disk that does not answer is asked once, however many want to
+// know.
+func (a *App) spoolReady(ctx context.Context) string {
+	checked := make(chan error, 1)
+	select {
+	case a.checking <- struct{}{}:
+		go func() {
+			defer func() { <-a.checking }()
+			checked <- a.spool.Check()
+		}()
+	case <-ctx.Done():
+	}
+	var err error
+	select {
+	case err = <-checked:
+	case <-ctx.Done():
+		err = context.Cause(ctx)
+	}
 	switch {
 	case err == nil:
 		return ""

@@ -71,7 +71,7 @@ func (s *schema) current() bool {
 // that swallows everything is given up soon, and a long migration gets its time.
 func (s *schema) run(ctx context.Context) error {
 	for timeout := 2 * firstMigration; !s.current(); timeout = min(2*timeout, lastMigration) {
-		if pause(ctx, schemaRetry) != nil {
+		if !pause(ctx, schemaRetry) {
 			return nil
 		}
 		err := s.try(ctx, timeout)
@@ -109,14 +109,15 @@ func (s *schema) before(work func(context.Context) error) func(context.Context) 
 	}
 }
 
-func pause(ctx context.Context, duration time.Duration) error {
+// pause says whether the time passed before ctx ended.
+func pause(ctx context.Context, duration time.Duration) bool {
 	timer := time.NewTimer(duration)
 	defer timer.Stop()
 	select {
 	case <-timer.C:
-		return nil
+		return true
 	case <-ctx.Done():
-		return ctx.Err()
+		return false
 	}
 }
 

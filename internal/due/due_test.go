@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -58,6 +59,7 @@ type bundle struct {
 	st     store.Store
 	engine *ingest.Engine
 	runner *due.Runner
+	behind atomic.Bool // webhooks are on their way
 }
 
 func each(t *testing.T, test func(t *testing.T, b *bundle, database everystore.Database)) {
@@ -75,7 +77,9 @@ func each(t *testing.T, test func(t *testing.T, b *bundle, database everystore.D
 // start lets a Runner work on a store until the test ends.
 func (b *bundle) start(t *testing.T, st store.Store) *due.Runner {
 	t.Helper()
-	runner := due.New(due.Config{Store: st, Engine: b.engine, Logger: slog.New(slog.DiscardHandler), Now: b.Now})
+	runner := due.New(due.Config{
+		Store: st, Engine: b.engine, CatchingUp: b.behind.Load, Logger: slog.New(slog.DiscardHandler), Now: b.Now,
+	})
 	ctx, cancel := context.WithCancel(context.Background())
 	ended := make(chan error, 1)
 	go func() { ended <- runner.Run(ctx) }()
@@ -250,6 +254,32 @@ func TestARingingCallIsReaped(t *testing.T) {
 		require.Equal(t, correlate.DispositionNoAnswer, record.Disposition) // class of TIMEOUT
 		b.pass(t, 10*time.Second)
 		require.Equal(t, 1, b.count(t, "call_settled"))
+	})
+}
+
+// Silence means nothing while webhooks wait in the spool; other rows are done all the same.
+func TestNothingIsReapedWhileTheSpoolDrains(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bundle, _ everystore.Database) {
+		b.behind.Store(true)
+		b.take(t, webhooks(t)[0])
+		b.pass(t, 11*time.Minute)
+		require.Equal(t, "ringing", b.call(t, callUUID).State)
+		b.take(t, webhooks(t)[1:]...) // they were on their way
+		b.pass(t, 10*time.Second)
+		record := b.call(t, callUUID)
+		require.Equal(t, "ended", record.State)
+		require.Equal(t, correlate.BasisReported, record.EndBasis)
+		require.Equal(t, 1, b.count(t, "call_settled"))
+		require.Equal(t, 1, b.count(t, "call_ended"))
+	})
+	each(t, func(t *testing.T, b *bundle, _ everystore.Database) {
+		b.behind.Store(true)
+		b.take(t, webhooks(t)[0])
+		b.pass(t, 11*time.Minute)
+		b.behind.Store(false)
+		b.pass(t, 5*time.Second)
+		require.Equal(t, correlate.BasisTimeout, b.call(t, callUUID).EndBasis)
 	})
 }
 

@@ -15,11 +15,11 @@ import (
 // The spool drains in batches that are small beside those of new webhooks: both take turns at the database, and an
 // answer waits for at most one of them.
 const (
-	drainFirst   = 32
-	drainBatch   = 256
+	drainLeast   = 32 // a commit has its cost, however small
+	drainMost    = 256
 	drainBytes   = 2 << 20
 	drainTime    = 100 * time.Millisecond // what one of them should take; if it takes more, the next is smaller
-	drainTimeout = 12 * time.Second // for one of them; more than what another instance may hold the database for
+	drainTimeout = 12 * time.Second       // for one of them; more than what another instance may hold the database for
 
 	probeFirst = 250 * time.Millisecond // between looks at a database that is away
 	probeMost  = time.Second
@@ -78,7 +78,7 @@ type drainer struct {
 
 // drain works until ctx ends: it looks for a database that is away, and empties the spool into one that is there.
 func (i *Ingest) drain(ctx context.Context) {
-	d := &drainer{Ingest: i, size: drainFirst}
+	d := &drainer{Ingest: i, size: drainLeast}
 	pause := probeFirst
 	for ctx.Err() == nil {
 		idle, err := d.round(ctx)
@@ -141,10 +141,11 @@ func (d *drainer) round(ctx context.Context) (idle bool, err error) {
 		return false, err
 	}
 	d.failures = 0
-	if took := time.Since(began); took > drainTime {
-		d.size = max(1, d.size/2)
-	} else if took < drainTime/2 {
-		d.size = min(2*d.size, drainBatch)
+	switch took := time.Since(began); {
+	case d.size < drainLeast || took < drainTime/2:
+		d.size = min(2*d.size, drainMost)
+	case took > drainTime:
+		d.size = max(drainLeast, d.size/2)
 	}
 	if err := d.cfg.Spool.Drained(batch); err != nil {
 		d.cfg.Logger.Warn("how far the spool has drained could not be kept; after a crash some of it comes again", "error", err)
@@ -184,7 +185,8 @@ func (d *drainer) empty(ctx context.Context, records []spool.Record) error {
 	if len(records) > 1 {
 		return err
 	}
-	if d.failures++; d.failures < triesAlone {
+	d.failures++
+	if d.failures < triesAlone {
 		return err
 	}
 	return d.setApart(ctx, &records[0], err)
@@ -244,8 +246,7 @@ func (d *drainer) setApart(ctx context.Context, record *spool.Record, why error)
 	d.cfg.Logger.Error("set a webhook of the spool apart that cannot be processed", "account", record.Account, "error", why)
 	d.count.refused.Add(1)
 	code, reason := CodeUnprocessable, "the webhook is well-formed, but could not be processed"
-	var told *dialog.Error
-	if errors.As(why, &told) {
+	if told, ok := errors.AsType[*dialog.Error](why); ok {
 		code, reason = told.Code, told.Error()
 	}
 	return d.quarantine(ctx, record, code, reason)

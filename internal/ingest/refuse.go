@@ -14,8 +14,7 @@ import (
 func (i *Ingest) refuse(ctx context.Context, account string, at time.Time, w *dialog.Webhook, body []byte, why error,
 ) error {
 	refused := &RefusedError{Code: "invalid", Reason: why.Error()}
-	var told *dialog.Error
-	if errors.As(why, &told) {
+	if told, ok := errors.AsType[*dialog.Error](why); ok {
 		refused.Code = told.Code
 	}
 	i.count.refused.Add(1)

@@ -115,7 +115,7 @@ func TestNewWebhooksAreCommittedWhileTheSpoolDrains(t *testing.T) {
 	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
 		st := database.Open(t)
 		dir := t.TempDir()
-		const count = 3000
+		const count = 1000
 		var bodies [][]byte
 		var want []string
 		for n := range count {
@@ -133,7 +133,7 @@ func TestNewWebhooksAreCommittedWhileTheSpoolDrains(t *testing.T) {
 				beside++
 			}
 		}
-		require.Greater(t, beside, 3)
+		require.Positive(t, beside)
 		in.awaitDrained(t)
 		var drained []string
 		for _, body := range journalled(t, st) {
@@ -306,7 +306,7 @@ func TestAStopInTheMiddleOfDraining(t *testing.T) {
 	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
 		st := database.Open(t)
 		dir := t.TempDir()
-		const count = 2000
+		const count = 600
 		var bodies [][]byte
 		for n := range count {
 			bodies = append(bodies, numbered(n))

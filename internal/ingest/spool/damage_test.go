@@ -185,7 +185,7 @@ func TestDamageThatComesLater(t *testing.T) {
 	require.NoError(t, s.Append(want))
 	require.NoError(t, os.Remove(segments(t, dir)[0]))
 	require.NoError(t, s.Append(want[:1]), "it goes into the file that has lost its name")
-	require.Len(t, drainAll(t, s, 100), 0)
+	require.Empty(t, drainAll(t, s, 100))
 	require.Len(t, told.all(), 3)
 	require.NoError(t, s.Append(want))
 	require.Equal(t, want, drainAll(t, s, 100))

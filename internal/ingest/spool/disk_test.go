@@ -11,7 +11,7 @@ import (
 // A batch that could not be brought to disk is not kept, and what was kept before it is not touched.
 func TestAFailedBatchIsNotKept(t *testing.T) {
 	t.Parallel()
-	for name, break_ := range map[string]func(*failing){
+	for name, fail := range map[string]func(*failing){
 		"fsync fails":                func(f *failing) { f.sync = syscall.EIO },
 		"the disk is full":           func(f *failing) { f.write, f.partial = syscall.ENOSPC, 100 },
 		"the disk is read-only":      func(f *failing) { f.write, f.create = syscall.EROFS, syscall.EROFS },
@@ -26,7 +26,7 @@ func TestAFailedBatchIsNotKept(t *testing.T) {
 			require.NoError(t, s.Append(want[:10]))
 			require.NoError(t, s.Append(want[10:20]))
 			first := segments(t, dir)
-			disk.set(break_)
+			disk.set(fail)
 			for range 3 {
 				require.Error(t, s.Append(records(500, 5)))
 			}

@@ -3,6 +3,7 @@ package spool
 import (
 	"bytes"
 	"math"
+	"slices"
 	"testing"
 	"time"
 
@@ -44,7 +45,7 @@ func FuzzReadingASegment(f *testing.F) {
 		for _, r := range found {
 			covered += int64(len(r.appendFrame(nil, fuzzSalt, 0)))
 		}
-		require.EqualValues(t, max(0, int64(len(data))-headSize), covered, "every byte is in a record or told as damaged")
+		require.Equal(t, max(0, int64(len(data))-headSize), covered, "every byte is in a record or told as damaged")
 	})
 }
 
@@ -65,7 +66,7 @@ func FuzzDamage(f *testing.F) {
 		from := min(int(at), len(data))
 		to := from + copy(data[from:], patch)
 		found, _, _ := scanAll(bytes.NewReader(data), fuzzSalt, int64(len(data)))
-		ends := append(offsets[1:len(offsets):len(offsets)], int64(len(whole)))
+		ends := slices.Concat(offsets[1:], []int64{int64(len(whole))})
 		next := 0
 		for i, original := range want {
 			intact := int(ends[i]) <= from || int(offsets[i]) >= to || bytes.Equal(whole[offsets[i]:ends[i]], data[offsets[i]:ends[i]])

@@ -48,7 +48,7 @@ func openPosition(path string) (*positionFile, error) {
 // move writes a position and returns when it is on disk.
 func (p *positionFile) move(segment uint64, offset int64) error {
 	next := position{p.last.serial + 1, segment, offset}
-	slot := int64(next.serial % 2 * slotSize) //nolint:gosec // 0 or slotSize
+	slot := int64(next.serial % 2 * slotSize)
 	if err := writeAndSync(p.file, next.slot(), slot); err != nil {
 		return fmt.Errorf("write position of spool: %w", err)
 	}

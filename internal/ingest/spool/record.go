@@ -61,7 +61,7 @@ func (r *Record) appendFrame(to []byte, salt uint64, offset int64) []byte {
 
 func (r *Record) appendPayload(to []byte) []byte {
 	to = append(to, byte(r.Kind))
-	to = binary.BigEndian.AppendUint64(to, uint64(r.ReceivedAt.UnixMicro())) //nolint:gosec // read back the same way
+	to = binary.BigEndian.AppendUint64(to, uint64(r.ReceivedAt.UnixMicro()))
 	to = appendText(to, r.Account)
 	if r.Kind == Refused {
 		var flags byte
@@ -93,7 +93,8 @@ func parsePayload(data []byte) (Record, error) {
 		Kind:       Kind(data[0]),
 		ReceivedAt: time.UnixMicro(int64(binary.BigEndian.Uint64(data[1:]))).UTC(), //nolint:gosec // as it was written
 	}
-	rest, ok := data[fixed:], true
+	var ok bool
+	rest := data[fixed:]
 	if r.Account, rest, ok = cutText(rest); !ok {
 		return Record{}, errPayload
 	}

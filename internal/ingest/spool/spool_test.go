@@ -189,13 +189,13 @@ func TestADirectoryThatCannotBeWrittenToIsSaidAtTheStart(t *testing.T) {
 	require.ErrorContains(t, err, "make spool directory")
 
 	dir := t.TempDir()
-	for name, break_ := range map[string]func(*failing){
+	for name, fail := range map[string]func(*failing){
 		"read-only": func(f *failing) { f.create = fs.ErrPermission },
 		"full":      func(f *failing) { f.write, f.partial = fs.ErrInvalid, 17 },
 		"no fsync":  func(f *failing) { f.sync = fs.ErrInvalid },
 	} {
 		disk := &failing{}
-		break_(disk)
+		fail(disk)
 		_, err := Open(Config{Dir: dir, Limit: plenty, create: disk.open})
 		require.ErrorContains(t, err, "write to spool directory "+dir, name)
 	}

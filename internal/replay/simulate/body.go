@@ -51,7 +51,8 @@ func appendTime(dst []byte, at time.Time) []byte {
 		before byte
 		value  int
 	}{{'-', int(month)}, {'-', day}, {' ', hour}, {':', minute}, {':', second}} {
-		dst = append(dst, part.before, byte('0'+part.value/10), byte('0'+part.value%10))
+		const digits = "0123456789"
+		dst = append(dst, part.before, digits[part.value/10], digits[part.value%10])
 	}
 	return dst
 }
@@ -70,9 +71,9 @@ func appendPair(dst []byte, key, value string) []byte {
 
 func (c *Call) direction(l *leg) string {
 	if l.outbound {
-		return "OUTBOUND"
+		return outbound
 	}
-	return "INBOUND"
+	return inbound
 }
 
 // peer is the party at the other end of a leg.
@@ -103,11 +104,12 @@ func (c *Call) display() string {
 func (c *Call) appendCreate(dst []byte, l *leg, s *step, at time.Time) []byte {
 	peerTarget, peerName, peerType, peerUser := c.peer(l)
 	var selfTarget, selfName, fromName, fromTarget, toName, toTarget string
-	if l.kind == external {
+	switch {
+	case l.kind == external:
 		selfTarget, selfName = c.customer, c.display()
-	} else if l.user != nil {
+	case l.user != nil:
 		selfName = l.user.display
-	} else {
+	default:
 		selfName = l.target
 	}
 	if !l.outbound {
@@ -244,7 +246,7 @@ func (c *Call) appendApplication(dst []byte, l *leg) []byte {
 	dst = append(dst, '"')
 	dst = appendPair(dst, "side", l.side)
 	dst = append(dst, `,"data":{`...)
-	if l.app == "VOICE_CAMPAIGN" {
+	if l.app == voiceCampaign {
 		dst = append(dst, `"id":`...)
 		dst = strconv.AppendInt(dst, int64(c.caseID), 10)
 		dst = append(dst, `,"voice_campaign_id":"65f0c2a1b7e94d3a8c1f6`...)

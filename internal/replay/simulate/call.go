@@ -29,7 +29,7 @@ type Call struct {
 type leg struct {
 	id        identity
 	kind      legKind
-	parent    int8 // its caller's place among the legs; its own for an inbound root, none for other roots
+	parent    int  // its caller's place among the legs; its own for an inbound root, none for other roots
 	outbound  bool // direction: it placed the call
 	user      *consultant
 	target    string // whom the leg stands for: a number or a user name
@@ -48,6 +48,22 @@ const (
 	external legKind = "EXTERNAL"
 	employee legKind = "CONSULTANT"
 	machine  legKind = "BOT"
+)
+
+// Words of the PBX and of the service that come up again and again.
+const (
+	inbound       = "INBOUND"
+	outbound      = "OUTBOUND"
+	contactSide   = "CONTACT"
+	userSide      = "USER"
+	voiceCampaign = "VOICE_CAMPAIGN"
+
+	answered  = "answered"
+	abandoned = "abandoned"
+	noAnswer  = "no_answer"
+	busy      = "busy"
+
+	notAnswered = "not answered" // a variant
 )
 
 // Room for nearly every call; one that needs more gets it.
@@ -71,8 +87,8 @@ const (
 
 // step is one webhook.
 type step struct {
-	at   int32 // seconds since the call began
-	leg  int8
+	at   int // seconds since the call began
+	leg  int
 	what what
 	word string // the state, the close cause, or the event's name
 }
@@ -115,7 +131,7 @@ func (c *Call) add(l leg) int {
 }
 
 func (c *Call) tell(at, leg int, what what, word string) {
-	c.steps = append(c.steps, step{int32(at), int8(leg), what, word})
+	c.steps = append(c.steps, step{at, leg, what, word})
 }
 
 func (c *Call) create(at, leg int, state string) { c.tell(at, leg, creates, state) }
@@ -127,11 +143,9 @@ func (c *Call) update(at, leg int, states ...string) {
 }
 
 // end closes two legs, the first of which hung up.
-func (c *Call) end(at, hungUp, left int) int {
+func (c *Call) end(at, hungUp, left int) {
 	c.close(at, hungUp, "HANGUP")
-	at += c.dice.below(2)
-	c.close(at, left, "DIALOG_LEFT")
-	return at
+	c.close(at+c.dice.below(2), left, "DIALOG_LEFT")
 }
 
 // talk lets two parties talk from at on, sometimes with a hold by one of them, and gives when it ends.

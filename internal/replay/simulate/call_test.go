@@ -97,7 +97,7 @@ func TestEveryCallEndsAsItsKindSays(t *testing.T) {
 		}
 		if call.Kind == simulate.Transfer {
 			require.Len(t, record.Transfers, 1, call.Variant)
-			require.EqualValues(t, call.Variant, record.Transfers[0].Kind)
+			require.Equal(t, call.Variant, record.Transfers[0].Kind)
 		}
 		if call.Kind == simulate.Meeting {
 			require.Len(t, record.MeetingUUIDs, 1)

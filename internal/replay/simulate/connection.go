@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"net"
 	"strconv"
@@ -31,33 +32,34 @@ const (
 	maxAnswer  = 64 << 10
 )
 
-// post sends one webhook and gives the status of the answer and what it says became of the webhook. A connection that
-// the door closed while it was idle is made anew, once.
-func (c *connection) post(ctx context.Context, account string, body []byte) (status int, said string, err error) {
+// post sends one webhook and gives the answer. A connection that the door closed while it was idle is made anew, once.
+func (c *connection) post(ctx context.Context, account string, body []byte) answer {
 	c.out = append(c.out[:0], c.target.heads[account]...)
 	c.out = strconv.AppendInt(c.out, int64(len(body)), 10)
 	c.out = append(c.out, "\r\n\r\n"...)
 	c.out = append(c.out, body...)
 	for {
 		reused := c.served > 0
-		if err = c.open(ctx); err != nil {
-			return 0, "", err
+		if err := c.open(ctx); err != nil {
+			return answer{err: err}
 		}
 		begun, err := c.exchange()
 		if err == nil {
 			break
 		}
 		c.close()
-		if timeout, ok := err.(net.Error); begun || !reused || ctx.Err() != nil || ok && timeout.Timeout() { //nolint:errorlint // as net gives it
-			return 0, "", fmt.Errorf("send webhook: %w", err)
+		var network net.Error
+		if begun || !reused || ctx.Err() != nil || errors.As(err, &network) && network.Timeout() {
+			return answer{err: fmt.Errorf("send webhook: %w", err)}
 		}
 	}
 	c.served++
-	status, said = c.answer.StatusCode(), word(c.answer.Body())
+	text := c.answer.Body()
+	got := answer{status: c.answer.StatusCode(), said: word(text), spooled: bytes.Contains(text, spooledKey)}
 	if c.answer.ConnectionClose() {
 		c.close()
 	}
-	return status, said, nil
+	return got
 }
 
 // exchange writes the request and reads the answer; begun says that some of the answer came.
@@ -112,7 +114,18 @@ func (c *connection) close() {
 	c.served = 0
 }
 
-var statusKey = []byte(`"status":"`)
+// answer is what the service said to a webhook.
+type answer struct {
+	err     error  // why there is none
+	status  int    // 0 is no answer
+	said    string // what became of it
+	spooled bool   // it was taken while the database is away
+}
+
+var (
+	statusKey  = []byte(`"status":"`)
+	spooledKey = []byte(`"spooled":true`)
+)
 
 // word reads the status out of an answer of webhookd's, "" if there is none.
 func word(body []byte) string {

@@ -8,12 +8,13 @@ import (
 // dice is a source of chance that costs no memory. The same two numbers give the same throws.
 type dice struct{ pcg rand.PCG }
 
-func (d *dice) seed(a, b uint64) { d.pcg.Seed(a, b) }
+// seed begins anew; n is a number that is not negative.
+func (d *dice) seed(seed uint64, n int) { d.pcg.Seed(seed, uint64(n)) } //nolint:gosec // no overflow, see above
 
 // below gives a number from 0 to n-1.
 func (d *dice) below(n int) int {
 	const half = 32
-	return int((d.pcg.Uint64() >> half) * uint64(n) >> half)
+	return int((d.pcg.Uint64() >> half) * uint64(n) >> half) //nolint:gosec // n is small and not negative
 }
 
 // from gives a number from low to high, both included.

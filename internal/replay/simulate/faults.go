@@ -48,7 +48,7 @@ func (f *Faults) fate(seed uint64, call, webhook, try int) fate {
 		return fate{}
 	}
 	var d dice
-	const places = 8
-	d.seed(mix(seed, 0xfa7e), uint64(call)<<16|uint64(webhook)<<places|uint64(try&0xff))
+	const tries, webhooks = 128, 256 // of one call; more of them meet the same fates again
+	d.seed(mix(seed, 0xfa7e), (call*webhooks+webhook%webhooks)*tries+try%tries)
 	return fate{lost: d.chance(f.Loss), unheard: d.chance(f.Duplicates), late: try == 1 && d.chance(f.Reorder)}
 }

@@ -49,7 +49,7 @@ func (g *Generator) Call(c *Call, i int) {
 		c.legs, c.steps = make([]leg, 0, maxLegs), make([]step, 0, maxSteps)
 	}
 	*c = Call{Number: i, Began: time.Unix(0, 0).UTC(), legs: c.legs[:0], steps: c.steps[:0]}
-	c.dice.seed(g.plan.Seed, uint64(i))
+	c.dice.seed(g.plan.Seed, i)
 	c.Kind = g.plan.Mix.pick(&c.dice)
 	c.Account = g.accounts[c.dice.below(len(g.accounts))]
 	c.project = &mandates[c.dice.below(len(mandates))]
@@ -59,7 +59,7 @@ func (g *Generator) Call(c *Call, i int) {
 	}
 	kinds[c.Kind](c)
 	// The ids are thrown last, by dice of their own, so that the run does not change how calls go.
-	c.dice.seed(mix(g.plan.Seed, g.plan.Run), uint64(i))
+	c.dice.seed(mix(g.plan.Seed, g.plan.Run), i)
 	for l := range c.legs {
 		c.legs[l].id.set(c.dice.pcg.Uint64(), c.dice.pcg.Uint64())
 	}

@@ -27,20 +27,23 @@ func (h *Histogram) Add(d time.Duration) {
 	h.buckets[bucketOf(uint64(d))].Add(1)
 	h.count.Add(1)
 	h.sum.Add(int64(d))
-	for most := h.most.Load(); int64(d) > most && !h.most.CompareAndSwap(most, int64(d)); most = h.most.Load() {
+	for {
+		if most := h.most.Load(); int64(d) <= most || h.most.CompareAndSwap(most, int64(d)) {
+			return
+		}
 	}
 }
 
 func bucketOf(ns uint64) int {
 	ns = min(ns, 1<<maxPower-1)
 	shift := max(bits.Len64(ns)-subBits-1, 0)
-	return shift<<subBits + int(ns>>shift)
+	return shift<<subBits + int(ns>>shift) //nolint:gosec // at most 2^subBits+1
 }
 
 // ceiling is the longest duration that is counted in a bucket.
 func ceiling(bucket int) time.Duration {
 	shift := max(bucket>>subBits-1, 0)
-	return time.Duration((uint64(bucket-shift<<subBits)+1)<<shift - 1)
+	return time.Duration(bucket-shift<<subBits+1)<<shift - 1
 }
 
 // Count is how many durations were counted.
@@ -53,7 +56,7 @@ func (h *Histogram) Percentiles() Percentiles {
 	if total == 0 {
 		return p
 	}
-	p.Mean = time.Duration(h.sum.Load() / int64(total))
+	p.Mean = time.Duration(h.sum.Load() / int64(total)) //nolint:gosec // nobody counts to 2^63
 	wanted := []struct {
 		part float64
 		into *time.Duration

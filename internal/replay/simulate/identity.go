@@ -1,17 +1,18 @@
 package simulate
 
-import "encoding/hex"
+import (
+	"encoding/binary"
+	"encoding/hex"
+)
 
 // identity is a dialog's uuid as a text.
 type identity [36]byte
 
-// setIdentity writes a uuid of version 4 made of two numbers.
+// set writes a uuid of version 4 made of two numbers.
 func (id *identity) set(a, b uint64) {
 	var raw [16]byte
-	for i := range 8 {
-		raw[i] = byte(a >> (8 * i))
-		raw[8+i] = byte(b >> (8 * i))
-	}
+	binary.LittleEndian.PutUint64(raw[:8], a)
+	binary.LittleEndian.PutUint64(raw[8:], b)
 	raw[6] = raw[6]&0x0f | 0x40
 	raw[8] = raw[8]&0x3f | 0x80
 	hex.Encode(id[0:8], raw[0:4])

@@ -24,11 +24,13 @@ func (r Result) String() string {
 		}
 		statuses = append(statuses, fmt.Sprintf("%s: %d", name, r.Statuses[status]))
 	}
-	words := some(", %d accepted", r.Accepted) + some(", %d duplicate", r.Duplicate) + some(", %d ignored", r.Ignored)
+	words := make([]string, 0, len(r.OtherWords)+1)
+	words = append(words, strings.TrimPrefix(some(", %d accepted", r.Accepted)+some(" (%d spooled)", r.Spooled)+
+		some(", %d duplicate", r.Duplicate)+some(", %d ignored", r.Ignored), ", "))
 	for _, word := range slices.Sorted(maps.Keys(r.OtherWords)) {
-		words += fmt.Sprintf(", %d %s", r.OtherWords[word], word)
+		words = append(words, fmt.Sprintf("%d %q", r.OtherWords[word], word))
 	}
-	line("answers", "%s (%s)", strings.Join(statuses, ", "), strings.TrimPrefix(words, ", "))
+	line("answers", "%s; %s", strings.Join(statuses, ", "), strings.Join(words, ", "))
 	faults := some(", %d lost on the way", r.Lost) + some(", %d of them for good", r.Forgotten) +
 		some(", %d sent again", r.Unheard) + some(", %d overtaken", r.Late)
 	if faults != "" {

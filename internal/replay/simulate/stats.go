@@ -1,8 +1,9 @@
 package simulate
 
 import (
-	"fmt"
+	"maps"
 	"net/http"
+	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -27,8 +28,8 @@ type stats struct {
 	lastInWindow atomic.Int64 // when the last one came, nanoseconds since the start
 
 	statuses [600]atomic.Int64 // by status; 0 is no answer
-	accepted, duplicate, ignored,
-	happened, late, lost, forgotten, unheard, givenUp, finished, left, pending atomic.Int64
+	accepted, spooled, duplicate, ignored,
+	begun, happened, late, lost, forgotten, unheard, givenUp, finished, left, pending atomic.Int64
 
 	mu     sync.Mutex
 	others map[string]int64 // other words that the service said
@@ -50,7 +51,8 @@ func (s *stats) behind(at, lag time.Duration) {
 }
 
 // answer counts an answer that came at a time since the start.
-func (s *stats) answer(at, took time.Duration, status int, said string) {
+func (s *stats) answer(at, took time.Duration, got answer) {
+	status := got.status
 	if status < 0 || status >= len(s.statuses) {
 		status = len(s.statuses) - 1
 	}
@@ -59,9 +61,12 @@ func (s *stats) answer(at, took time.Duration, status int, said string) {
 		return
 	}
 	if status >= http.StatusOK && status < http.StatusMultipleChoices {
-		switch said {
+		switch got.said {
 		case saidAccepted:
 			s.accepted.Add(1)
+			if got.spooled {
+				s.spooled.Add(1)
+			}
 		case saidDuplicate:
 			s.duplicate.Add(1)
 		case saidIgnored:
@@ -71,7 +76,7 @@ func (s *stats) answer(at, took time.Duration, status int, said string) {
 			if s.others == nil {
 				s.others = map[string]int64{}
 			}
-			s.others[said]++
+			s.others[got.said]++
 			s.mu.Unlock()
 		}
 	}
@@ -95,6 +100,7 @@ type Result struct {
 	Requests   int64            `json:"requests"`   // that were sent
 	Statuses   map[string]int64 `json:"statuses"`   // by status of the answer; "0" is no answer
 	Accepted   int64            `json:"accepted"`
+	Spooled    int64            `json:"spooled"` // of those accepted: while the database was away
 	Duplicate  int64            `json:"duplicate"`
 	Ignored    int64            `json:"ignored"`
 	OtherWords map[string]int64 `json:"other_words,omitempty"`
@@ -120,8 +126,9 @@ func (s *Simulator) Result() Result {
 	t := &s.stats
 	r := Result{
 		Seed: s.Generator.plan.Seed, Run: s.Generator.plan.Run, Took: time.Duration(t.took.Load()),
-		Calls: s.calls.Load(), Finished: t.finished.Load(), Left: t.left.Load(), Happened: t.happened.Load(),
-		Statuses: map[string]int64{}, Accepted: t.accepted.Load(), Duplicate: t.duplicate.Load(), Ignored: t.ignored.Load(),
+		Calls: t.begun.Load(), Finished: t.finished.Load(), Left: t.left.Load(), Happened: t.happened.Load(),
+		Statuses: map[string]int64{}, Accepted: t.accepted.Load(), Spooled: t.spooled.Load(),
+		Duplicate: t.duplicate.Load(), Ignored: t.ignored.Load(),
 		Lost: t.lost.Load(), Forgotten: t.forgotten.Load(), Unheard: t.unheard.Load(), Late: t.late.Load(),
 		GivenUp: t.givenUp.Load(), Pending: t.pending.Load(),
 		Answers: t.inWindow.Load(), Latency: t.latency.Percentiles(),
@@ -129,21 +136,15 @@ func (s *Simulator) Result() Result {
 	if r.Took == 0 {
 		r.Took = time.Since(s.start)
 	}
-	if s.Options.Calls > 0 {
-		r.Calls = min(r.Calls, int64(s.Options.Calls))
-	}
 	for status := range t.statuses {
 		if count := t.statuses[status].Load(); count > 0 {
-			r.Statuses[fmt.Sprint(status)] = count
+			r.Statuses[strconv.Itoa(status)] = count
 			r.Requests += count
 		}
 	}
 	t.mu.Lock()
 	if len(t.others) > 0 {
-		r.OtherWords = map[string]int64{}
-		for word, count := range t.others {
-			r.OtherWords[word] = count
-		}
+		r.OtherWords = maps.Clone(t.others)
 	}
 	t.mu.Unlock()
 	r.Window = r.Took - t.from

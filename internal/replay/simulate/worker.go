@@ -76,7 +76,7 @@ func (q *queue) Pop() any {
 
 func newWorker(s *Simulator, index int) *worker {
 	w := &worker{Simulator: s, index: index, timer: time.NewTimer(0)}
-	w.dice.seed(mix(s.seed, 0x30e4), uint64(index))
+	w.dice.seed(mix(s.seed, 0x30e4), index)
 	for _, t := range s.targets {
 		w.conns = append(w.conns, &connection{target: t, timeout: s.Timeout})
 	}
@@ -118,6 +118,9 @@ func (w *worker) run(ctx context.Context) error {
 	return nil
 }
 
+// ended says that the run is to end.
+func (w *worker) ended() bool { return w.ctx.Err() != nil }
+
 func (w *worker) now() time.Duration { return time.Since(w.start) }
 
 // finish leaves what is left.
@@ -138,17 +141,19 @@ func (w *worker) finish() {
 	w.stats.left.Add(left)
 }
 
-// sleep waits until a time, at most until the run is given up.
-func (w *worker) sleep(until time.Duration) {
+// sleep waits until a time, at most until the run is given up; false if it was ended meanwhile.
+func (w *worker) sleep(until time.Duration) bool {
 	until = min(until, w.givesUp()+time.Millisecond)
 	wait := until - w.now()
 	if wait <= 0 {
-		return
+		return true
 	}
 	w.timer.Reset(wait)
 	select {
 	case <-w.timer.C:
+		return true
 	case <-w.ctx.Done():
+		return false
 	}
 }
 
@@ -170,8 +175,7 @@ func (w *worker) step(now time.Duration) (more bool, err error) {
 	}
 	if w.Rate > 0 {
 		at := time.Duration(float64(w.tickets.Add(1)-1) / w.Rate * float64(time.Second))
-		w.sleep(at)
-		if w.ctx.Err() != nil {
+		if !w.sleep(at) {
 			return false, nil
 		}
 		if now = w.now(); now > w.givesUp() {
@@ -227,6 +231,7 @@ func (w *worker) fill(began time.Duration) *running {
 	} else {
 		r = &running{}
 	}
+	w.stats.begun.Add(1)
 	w.Generator.Call(&r.call, number)
 	r.next, r.began = 0, began
 	// The call is dated so that it ends when its last webhook is sent: nothing lies in the future.
@@ -311,12 +316,12 @@ func (w *worker) send(p *parcel) error {
 		return nil
 	}
 	sent := time.Now()
-	status, _, err := w.deliver(p, sent)
+	got := w.deliver(p, sent)
+	status := got.status
 	switch {
-	case err != nil && w.unreachable(err):
-		return errJoin(replay.ErrUnreachable, err)
-	case w.ctx.Err() != nil:
-		return nil
+	case w.unreachable(got.err):
+		return errJoin(replay.ErrUnreachable, got.err)
+	case w.ended(): // it was cut off
 	case status == http.StatusUnauthorized || status == http.StatusForbidden || status == http.StatusNotFound:
 		return errJoin(replay.ErrNotAllowed, errStatus(status))
 	case status < http.StatusOK || status >= http.StatusMultipleChoices:
@@ -332,16 +337,16 @@ func (w *worker) send(p *parcel) error {
 }
 
 // deliver makes the request, and counts and logs what came of it.
-func (w *worker) deliver(p *parcel, sent time.Time) (status int, said string, err error) {
-	status, said, err = w.conns[p.where].post(w.ctx, p.account, p.body)
+func (w *worker) deliver(p *parcel, sent time.Time) answer {
+	got := w.conns[p.where].post(w.ctx, p.account, p.body)
 	answered := time.Now()
-	w.stats.answer(answered.Sub(w.start), answered.Sub(sent), status, said)
-	if status != 0 && !w.answered.Load() {
+	w.stats.answer(answered.Sub(w.start), answered.Sub(sent), got)
+	if got.status != 0 && !w.answered.Load() {
 		w.answered.Store(true)
 	}
 	if w.log.out != nil {
 		line := Logged{
-			Account: p.account, SHA256: sha256.Sum256(p.body), Status: status, Sent: sent, Answered: answered, Try: p.try,
+			Account: p.account, SHA256: sha256.Sum256(p.body), Status: got.status, Sent: sent, Answered: answered, Try: p.try,
 			Event: p.event,
 		}
 		w.lines = line.append(w.lines)
@@ -349,7 +354,7 @@ func (w *worker) deliver(p *parcel, sent time.Time) (status int, said string, er
 			w.flush()
 		}
 	}
-	return status, said, err
+	return got
 }
 
 func (w *worker) flush() {

@@ -45,7 +45,8 @@ func NewCluster(t testing.TB) *Cluster {
 		t.Skip("no PostgreSQL is installed on this machine")
 	}
 	c.URL = fmt.Sprintf("postgres://webhookd@127.0.0.1:%s/postgres?sslmode=disable", c.port)
-	dir, err := os.MkdirTemp("/tmp", "webhookd-cluster") // another user must be able to enter it
+	//nolint:usetesting // another user must be able to enter it
+	dir, err := os.MkdirTemp("/tmp", "webhookd-cluster")
 	if err != nil {
 		t.Fatalf("make directory of cluster: %v", err)
 	}
