@@ -20,7 +20,7 @@ import (
 
 const (
 	pageSize  = 2000 // journal entries read at once
-	groupSize = 256  // dialogs rebuilt in one transaction, about; it keeps webhooks waiting that long
+	groupSize = 128  // dialogs rebuilt in one transaction, about; it keeps webhooks waiting that long
 )
 
 // Config is what a rebuild needs.
