@@ -74,7 +74,7 @@ bench-short: ## As bench, for a few minutes; the result goes to bin/bench-short
 
 .PHONY: bench-micro
 bench-micro: ## Run Go's benchmarks, for benchstat, and keep what they say in docs/benchmarks/raw/micro.txt
-	mkdir -p docs/benchmarks/raw
+	mkdir -p bin docs/benchmarks/raw
 	scripts/with-postgres go test -run '^$$' -bench . -benchmem -count $(COUNT) -timeout 1h $(BENCHED) > bin/micro.txt
 	mv bin/micro.txt docs/benchmarks/raw/micro.txt
 

@@ -58,6 +58,9 @@ var house = map[string][]string{
 	"replay/simulate": {"dialog", "replay"},
 
 	// Measures webhookd from outside; a program.
+	// Programs that break and measure a whole installation from outside.
+	"chaos":     {"correlate", "dialog", "replay", "replay/simulate"},
+	"chaos/cmd": {"chaos"},
 	"bench": {
 		"correlate", "dialog", "flow", "httpapi", "ingest", "replay/simulate", "store", "store/postgres",
 	},
@@ -70,16 +73,16 @@ var house = map[string][]string{
 
 // owners says who alone may import a library, and what is below it.
 var owners = map[string][]string{
-	"database/sql":             {"bench", "store/postgres", "store/postgres/pgtest", "store/sqlite"},
+	"database/sql":             {"bench", "chaos", "store/postgres", "store/postgres/pgtest", "store/sqlite"},
 	"github.com/gofiber":       {"httpapi"},
 	"github.com/jmoiron/sqlx":  {"store/postgres", "store/sqlite"},
-	"github.com/lib/pq":        {"bench", "store/postgres", "store/postgres/pgtest"},
-	"github.com/nats-io":       {"bench", "natsbus"},
+	"github.com/lib/pq":        {"bench", "chaos", "store/postgres", "store/postgres/pgtest"},
+	"github.com/nats-io":       {"bench", "chaos", "natsbus"},
 	"github.com/prometheus":    {"metrics"},
 	"github.com/pressly/goose": {"store/postgres", "store/sqlite"},
 	"github.com/valyala":       {"httpapi", "replay/simulate"},
 	"modernc.org/sqlite":       {"bench", "store/sqlite"},
-	"net/http":                 {"app", "bench", "httpapi", "metrics", "replay", "replay/simulate", "web"},
+	"net/http":                 {"app", "bench", "chaos", "httpapi", "metrics", "replay", "replay/simulate", "web"},
 	"testing":                  {"store/everystore", "store/postgres/pgtest", "store/storetest"},
 }
 

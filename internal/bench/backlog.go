@@ -40,17 +40,22 @@ func sqliteBooks(dir string) (*books, error) {
 
 func (b *books) close() { _ = b.db.Close() } // nothing was written
 
-func (b *books) number(ctx context.Context, what, query string) (int64, error) {
+func (b *books) number(ctx context.Context, what, query string, args ...any) (int64, error) {
 	var n int64
-	if err := b.db.QueryRowContext(ctx, query).Scan(&n); err != nil {
+	if err := b.db.QueryRowContext(ctx, query, args...).Scan(&n); err != nil {
 		return 0, fmt.Errorf("count %s: %w", what, err)
 	}
 	return n, nil
 }
 
-// journalled counts the webhooks that are kept.
-func (b *books) journalled(ctx context.Context) (int64, error) {
-	return b.number(ctx, "journal", `select count(*) from journal where origin = 'pbx'`)
+// last is the number of the last entry of the journal.
+func (b *books) last(ctx context.Context) (int64, error) {
+	return b.number(ctx, "journal", `select coalesce(max(id), 0) from journal`)
+}
+
+// journalled counts the webhooks that were kept after an entry.
+func (b *books) journalled(ctx context.Context, after int64) (int64, error) {
+	return b.number(ctx, "journal", `select count(*) from journal where origin = 'pbx' and id > $1`, after)
 }
 
 // waiting is how far the relay is behind, in numbers of outbox rows.

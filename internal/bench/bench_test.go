@@ -26,6 +26,7 @@ func TestThePlanIsRead(t *testing.T) {
 	require.Equal(t, []int{5, 50}, p.rates)
 	require.Equal(t, 2, p.rounds)
 	require.Equal(t, fullPlan().connections, p.connections)
+	require.Equal(t, "bench -only latency,throughput -rates 5, 50 -rounds 2", p.command)
 	short, err := parsePlan([]string{"-short"}, io.Discard)
 	require.NoError(t, err)
 	require.True(t, short.short)
@@ -71,6 +72,21 @@ func TestTemplatesCanBeMultiplied(t *testing.T) {
 		require.Equal(t, number >= openTemplates, closed)
 	}
 	require.Greater(t, len(bodies), templates*5)
+}
+
+func TestAResultDoesNotTellWhoseMachineItIs(t *testing.T) {
+	t.Parallel()
+	r := &result{
+		Failures:  []string{"open /tmp/x1/data: no such file"},
+		Latencies: []latencyRound{{round: round{Failed: "/tmp/x1", Warnings: []string{"slow disk below /tmp/x1"}}}},
+	}
+	r.forget("/tmp/x1")
+	require.Equal(t, []string{"open …/data: no such file"}, r.Failures)
+	require.Equal(t, "…", r.Latencies[0].Failed)
+	require.Equal(t, []string{"slow disk below …"}, r.Latencies[0].Warnings)
+	p, err := parsePlan([]string{"-webhookd", "/home/me/webhookd", "-short", "-dir", "/mnt/mine"}, io.Discard)
+	require.NoError(t, err)
+	require.Equal(t, "bench -short", p.command)
 }
 
 func TestRebuildsWordsAreRead(t *testing.T) {

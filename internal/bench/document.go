@@ -172,24 +172,10 @@ func settingOf(settings []setting, name string) string {
 // others are how many processors were busy with what is not ours, in each round.
 func (r *result) others() []float64 {
 	var all []float64
-	for _, round := range r.everyRound() {
+	for _, round := range r.roundsIn() {
 		if round.Failed == "" {
 			all = append(all, round.Others)
 		}
-	}
-	return all
-}
-
-func (r *result) everyRound() []round {
-	all := append([]round(nil), r.Rounds...)
-	for _, l := range r.Latencies {
-		all = append(all, l.round)
-	}
-	for _, s := range r.Stored {
-		all = append(all, s.round)
-	}
-	for _, o := range r.Open {
-		all = append(all, o.round)
 	}
 	return all
 }

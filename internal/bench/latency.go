@@ -17,8 +17,8 @@ type latencyRound struct {
 	Subscriber percentiles `json:"subscriber_ms"` // webhook sent → event received
 }
 
-// latencyConnections is enough for any of the rates; a PBX has a few connections, not one for each webhook.
-const latencyConnections = 64
+// latencyConnections are so many that they do not slow the generator down, or the rate would be that of the answers.
+const latencyConnections = 256
 
 // latency sends webhooks at fixed rates, and measures answers and what a subscriber sees.
 func (b *bench) latency(ctx context.Context, into *result) error {

@@ -91,6 +91,7 @@ func (b *bench) runPart(ctx context.Context, p part) error {
 		r.Failures = append(r.Failures, err.Error())
 	}
 	r.Seconds = time.Since(start).Seconds()
+	r.forget(b.dir)
 	if err := r.write(b.plan.out); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 )
 
@@ -40,6 +41,38 @@ const rawDir = "benchmarks/raw"
 
 func rawFile(out, part string) string {
 	return filepath.Join(out, filepath.FromSlash(rawDir), part+".json")
+}
+
+// forget leaves out where something was on this machine.
+func (r *result) forget(dir string) {
+	without := func(text string) string { return strings.ReplaceAll(text, dir, "…") }
+	for i := range r.Failures {
+		r.Failures[i] = without(r.Failures[i])
+	}
+	for _, one := range r.roundsIn() {
+		one.Failed = without(one.Failed)
+		for i := range one.Warnings {
+			one.Warnings[i] = without(one.Warnings[i])
+		}
+	}
+}
+
+// roundsIn gives every round of whatever kind.
+func (r *result) roundsIn() []*round {
+	all := make([]*round, 0, len(r.Rounds)+len(r.Latencies)+len(r.Stored)+len(r.Open))
+	for i := range r.Rounds {
+		all = append(all, &r.Rounds[i])
+	}
+	for i := range r.Latencies {
+		all = append(all, &r.Latencies[i].round)
+	}
+	for i := range r.Stored {
+		all = append(all, &r.Stored[i].round)
+	}
+	for i := range r.Open {
+		all = append(all, &r.Open[i].round)
+	}
+	return all
 }
 
 // write keeps the result; an earlier one of the same part goes.

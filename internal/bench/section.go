@@ -17,8 +17,8 @@ func (d *document) throughput(r *result) {
 	if len(r.Rounds) == 0 {
 		return
 	}
-	d.linef("Webhooks answered in a second. *Published* is with the time until the last of their events was on the stream; "+
-		"ratios are to the limit and to one transaction per webhook at the same number of connections, medians of %s.\n",
+	d.linef("Webhooks answered in a second. *Published* is the whole round, with its warm-up, until the last event was on the "+
+		"stream; ratios are to the limit and to one transaction per webhook at the same number of connections, medians of %s.\n",
 		roundsOf(len(distinct(r.Rounds, func(one round) int { return one.Round }))))
 	var rows, details [][]string
 	numbers := distinct(r.Rounds, func(one round) int { return one.Connections })

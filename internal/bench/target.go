@@ -118,14 +118,15 @@ func (r *result) judgeOpen() []verdict {
 		return nil
 	}
 	many, _ := r.manyOpen()
-	memory := math.NaN()
+	memory, seen := math.NaN(), int64(0)
 	for _, o := range many {
+		seen = max(seen, o.OpenSeen)
 		if o.Failed == "" {
 			const mib = 1.048576
 			memory = o.Resident * mib
 		}
 	}
-	with := fmt.Sprintf("with %s calls open, ", count(float64(many[0].Open)))
+	with := fmt.Sprintf("with %s calls open, ", count(float64(seen)))
 	return []verdict{
 		atLeast(with+"webhooks/s of few", r.openRatio(rateOf), 1-targetSlower, percent),
 		atMost(with+"answer p99 of few", r.openRatio(p99Of), 1+targetSlower, percent),

@@ -184,6 +184,15 @@ func (r *run) judge(ctx context.Context) error {
 		return err
 	}
 	r.report.Checks = examine(sent, facts)
+	logs := make([]string, 0, instances)
+	for _, i := range r.world.instances {
+		logs = append(logs, i.log())
+	}
+	calm, err := checkLogs(logs)
+	if err != nil {
+		return err
+	}
+	r.report.Checks = append(r.report.Checks, calm)
 	for _, i := range r.world.instances {
 		r.report.Restarts += i.refused
 		if i.crashed > 0 {

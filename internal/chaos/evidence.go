@@ -29,8 +29,8 @@ type facts struct {
 	outbox     []change
 	stream     []message
 	bucket     map[string][]byte // by key
-	held       int // outbox rows that were set aside
-	quarantine int // bodies that were refused
+	held       int               // outbox rows that were set aside
+	quarantine int               // bodies that were refused
 }
 
 type entry struct {

@@ -75,7 +75,7 @@ const quietEnds = 2 * time.Second
 func plan(seed uint64, length time.Duration) []fault {
 	random := rand.New(rand.NewPCG(seed, 0xc4a05)) //nolint:gosec // a plan that can be repeated is wanted
 	order := random.Perm(len(faultKinds))
-	const soonest, latest = 1 * time.Second, 4 * time.Second
+	const soonest, latest = time.Second, 5 * time.Second
 	var faults []fault
 	for at := quietEnds; at < length-quietEnds; at += between(random, soonest, latest) {
 		choice := weighted(random)
