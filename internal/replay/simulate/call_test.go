@@ -62,7 +62,7 @@ func TestEveryCallEndsAsItsKindSays(t *testing.T) {
 	g := generator(t, "inbound=3,outbound=3,campaign=3,transfer=2,internal=1,bot=1,meeting=1,other=1", 7, 1)
 	variants := map[string]int{}
 	creates, bytes := 0, 0
-	for i := range 4000 {
+	for i := range 2000 {
 		var call simulate.Call
 		g.Call(&call, i)
 		call.Began = time.Date(2026, 5, 4, 10, 0, 0, 0, time.UTC)

@@ -124,12 +124,12 @@ func TestFaultsComeAboutAsOftenAsAsked(t *testing.T) {
 	t.Parallel()
 	d := newDoor(t, nil)
 	o := options(t, d)
-	o.Calls, o.Faults = 1500, simulate.Faults{Loss: 0.05, Duplicates: 0.04, Reorder: 0.06}
+	o.Calls, o.Faults = 800, simulate.Faults{Loss: 0.05, Duplicates: 0.04, Reorder: 0.06}
 	o.Retry.First = time.Millisecond
 	result := run(t, o)
 	events := float64(result.Happened)
 	assert.InEpsilon(t, 0.05*events, result.Lost, 0.2)
-	assert.InEpsilon(t, 0.06*events, result.Late, 0.2)
+	assert.InEpsilon(t, 0.06*(events-float64(o.Calls)), result.Late, 0.2, "nothing can overtake the last webhook of a call")
 	counts, creates := map[string]int{}, 0
 	for _, r := range d.requests {
 		counts[r.body]++
