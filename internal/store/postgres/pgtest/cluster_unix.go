@@ -36,13 +36,12 @@ type Cluster struct {
 }
 
 // NewCluster makes a server, which is not started yet and goes with the test. The programs are those that
-// scripts/with-postgres would use; the test is skipped if there are none, for the server that it was given may be
-// elsewhere.
+// scripts/with-postgres would use; the test fails if there are none.
 func NewCluster(t testing.TB) *Cluster {
 	t.Helper()
 	c := &Cluster{t: t, bin: findBinaries(), port: freePort(t)}
 	if c.bin == "" {
-		t.Skip("no PostgreSQL is installed on this machine")
+		t.Fatal("no PostgreSQL is installed on this machine: scripts/with-postgres --installed installs one")
 	}
 	c.URL = fmt.Sprintf("postgres://webhookd@127.0.0.1:%s/postgres?sslmode=disable", c.port)
 	//nolint:usetesting // another user must be able to enter it
@@ -79,7 +78,7 @@ func (c *Cluster) disown() {
 		}
 		return
 	}
-	c.t.Skip("running as root, and there is no user to run PostgreSQL as")
+	c.t.Fatal("running as root, and there is no user to run PostgreSQL as")
 }
 
 func (c *Cluster) command(name string, args ...string) *exec.Cmd {
