@@ -59,6 +59,9 @@ type Writer interface {
 //
 //nolint:interfacebloat // what one transaction does with all of the tables
 type Tx interface {
+	// Turn names this Write and the last one before it that wrote anything, over all instances: what the caller knows
+	// from its own Write is still true if that is the one before. A Write that was rolled back is never the one before.
+	Turn() (own, before string)
 	// Append writes entries to the journal in their order, sets their IDs, and sets Duplicate (and writes nothing)
 	// where the account has an entry of this SHA-256 already, be it from before or earlier in entries.
 	Append(ctx context.Context, entries []*Entry) error
@@ -80,6 +83,8 @@ type Tx interface {
 	PutDue(ctx context.Context, rows []Due) error
 	// DropDue removes rows by account, call UUID and kind; those that are not there are no error.
 	DropDue(ctx context.Context, rows []Due) error
+	// Keep is PutLegs, PutCalls, AppendOutbox, PutDue and DropDue in one go. No due row may be in both lists.
+	Keep(ctx context.Context, changes Changes) error
 	// Journal gives up to limit entries with an ID above after, in journal order.
 	Journal(ctx context.Context, after int64, limit int) ([]Entry, error)
 	// EntriesOf gives, in journal order, the entries that are about one of the keys, each a dialog or a call.
@@ -90,6 +95,7 @@ type Tx interface {
 	DropCalls(ctx context.Context, calls []Key) error
 	// Due gives up to limit rows whose time is at or before now, the oldest first.
 	Due(ctx context.Context, now time.Time, limit int) ([]Due, error)
+	Triggers
 }
 
 // Reader answers questions. Readers see a Write as soon as it has returned.
@@ -112,6 +118,7 @@ type Reader interface {
 	NextDue(ctx context.Context) (at time.Time, ok bool, err error)
 	// Quarantined gives the refused bodies of an account, the one that came last first, at most limit.
 	Quarantined(ctx context.Context, account string, limit int) ([]Refused, error)
+	TriggerReader
 }
 
 // Outbox is the relay's side: what is to be published, how far it has been, and who does it.
@@ -195,6 +202,17 @@ type Call struct {
 	HeardAt    time.Time // arrival of its last webhook, UTC
 	UpdatedAt  time.Time // UTC
 	Index      Index
+	// Stored is what the store has for Index, of which StartedAt and Keys count: search keys are written only where they
+	// differ. Tx.Calls and Tx.WholeCalls set it; nil means that it is not known.
+	Stored *Index
+}
+
+// Changes is what a batch writes beside the journal.
+type Changes struct {
+	Legs            []Leg
+	Calls           []Call
+	Outbox          []*OutboxRow
+	PutDue, DropDue []Due
 }
 
 // Index holds what calls are searched by; it repeats what the record says.
@@ -272,9 +290,16 @@ type DueKind string
 
 // The kinds of due rows.
 const (
-	DueSettle DueKind = "settle"
-	DueReap   DueKind = "reap"
+	DueSettle    DueKind = "settle"
+	DueReap      DueKind = "reap"
+	DueTrigger   DueKind = "trigger"   // a pending trigger; CallUUID holds its id
+	DueRequest   DueKind = "request"   // a request that has to leave the process; CallUUID holds its id
+	DueBroadcast DueKind = "broadcast" // the next page of a broadcast; CallUUID holds its id
 )
+
+// Triggers says whether a row of this kind is about what handlers do; CallUUID holds the trigger's, request's or
+// broadcast's id then.
+func (k DueKind) Triggers() bool { return k == DueTrigger || k == DueRequest || k == DueBroadcast }
 
 // Due is a row that waits for its time.
 type Due struct {

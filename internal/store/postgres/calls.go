@@ -92,11 +92,14 @@ func (t *tx) calls(ctx context.Context, query string, keys []store.Key) ([]store
 		return nil, t.fail(ctx, "read calls", err)
 	}
 	calls := callsOf(rows)
-	t.remember(calls)
+	for i := range calls {
+		calls[i].Stored = &store.Index{StartedAt: calls[i].Index.StartedAt, Keys: calls[i].Index.Keys}
+	}
 	return calls, nil
 }
 
 const putCalls = `
+calls_put as (
 insert into calls (account, call_uuid, merged_into, record, ledger, seq, revision, heard_at, updated_at, state, open,
                    direction, disposition, hangup_by, missed, connected, started_at, ended_at, keys)
 select account, call_uuid, nullif(merged_into, ''),
@@ -115,20 +118,23 @@ on conflict (account, call_uuid) do update set
     state = excluded.state, open = excluded.open, direction = excluded.direction,
     disposition = excluded.disposition, hangup_by = excluded.hangup_by, missed = excluded.missed,
     connected = excluded.connected, started_at = excluded.started_at, ended_at = excluded.ended_at,
-    keys = excluded.keys`
+    keys = excluded.keys
+)`
 
 // PutCalls implements [store.Tx].
 func (t *tx) PutCalls(ctx context.Context, calls []store.Call) error {
-	if len(calls) == 0 {
-		return nil
-	}
 	calls = latest(calls, keyOfCall)
-	if err := t.putKeys(ctx, calls); err != nil {
-		return err
+	return t.keep(ctx, "write calls", keysPiece(calls), callsPiece(calls))
+}
+
+// callsPiece takes each call once.
+func callsPiece(calls []store.Call) piece {
+	if len(calls) == 0 {
+		return piece{}
 	}
 	records := pack(calls, func(c store.Call) []byte { return c.Record })
 	ledgers := pack(calls, func(c store.Call) []byte { return c.Ledger })
-	return t.exec(ctx, "write calls", putCalls,
+	return piece{sql: putCalls, args: []any{
 		texts(calls, func(c store.Call) string { return c.Account }),
 		texts(calls, func(c store.Call) string { return c.CallUUID }),
 		texts(calls, func(c store.Call) string { return c.MergedInto }),
@@ -146,7 +152,8 @@ func (t *tx) PutCalls(ctx context.Context, calls []store.Call) error {
 		texts(calls, func(c store.Call) string { return second(c.Index.StartedAt) }),
 		texts(calls, func(c store.Call) string { return optional(c.Index.EndedAt) }),
 		texts(calls, func(c store.Call) string { return literal(searchKeys(c)) }),
-		records.at, records.size, ledgers.at, ledgers.size)
+		records.at, records.size, ledgers.at, ledgers.size,
+	}}
 }
 
 func keyOfCall(c store.Call) store.Key { return store.Key{Account: c.Account, UUID: c.CallUUID} }

@@ -17,16 +17,20 @@ func keyOfDue(d store.Due) dueKey { return dueKey{d.Account, d.CallUUID, d.Kind}
 
 const (
 	putDue = `
+due_put as (
 insert into due (account, call_uuid, kind, due_at)
 select account, call_uuid, kind, due_at::timestamptz
 from unnest($1::text[], $2::text[], $3::text[], $4::text[]) as new(account, call_uuid, kind, due_at)
-on conflict (account, call_uuid, kind) do update set due_at = excluded.due_at where due.due_at <> excluded.due_at`
+on conflict (account, call_uuid, kind) do update set due_at = excluded.due_at where due.due_at <> excluded.due_at
+)`
 
 	dropDue = `
+due_dropped as (
 delete from due
 using unnest($1::text[], $2::text[], $3::text[]) as done(account, call_uuid, kind)
 where due.account = done.account collate "C" and due.call_uuid = done.call_uuid collate "C"
-  and due.kind = done.kind collate "C"`
+  and due.kind = done.kind collate "C"
+)`
 
 	selectDue = `
 select account, call_uuid, kind, due_at
@@ -40,26 +44,36 @@ limit $2`
 
 // PutDue implements [store.Tx]. A row that has its time already is not written again.
 func (t *tx) PutDue(ctx context.Context, rows []store.Due) error {
+	return t.keep(ctx, "write due rows", putDuePiece(rows))
+}
+
+func putDuePiece(rows []store.Due) piece {
 	if len(rows) == 0 {
-		return nil
+		return piece{}
 	}
 	rows = latest(rows, keyOfDue)
-	return t.exec(ctx, "write due rows", putDue,
+	return piece{sql: putDue, args: []any{
 		texts(rows, func(d store.Due) string { return d.Account }),
 		texts(rows, func(d store.Due) string { return d.CallUUID }),
 		texts(rows, func(d store.Due) string { return string(d.Kind) }),
-		moments(rows, func(d store.Due) time.Time { return d.At }))
+		moments(rows, func(d store.Due) time.Time { return d.At }),
+	}}
 }
 
 // DropDue implements [store.Tx].
 func (t *tx) DropDue(ctx context.Context, rows []store.Due) error {
+	return t.keep(ctx, "drop due rows", dropDuePiece(rows))
+}
+
+func dropDuePiece(rows []store.Due) piece {
 	if len(rows) == 0 {
-		return nil
+		return piece{}
 	}
-	return t.exec(ctx, "drop due rows", dropDue,
+	return piece{sql: dropDue, args: []any{
 		texts(rows, func(d store.Due) string { return d.Account }),
 		texts(rows, func(d store.Due) string { return d.CallUUID }),
-		texts(rows, func(d store.Due) string { return string(d.Kind) }))
+		texts(rows, func(d store.Due) string { return string(d.Kind) }),
+	}}
 }
 
 // Due implements [store.Tx].

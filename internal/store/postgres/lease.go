@@ -22,6 +22,7 @@ const (
 // lease holds leadership: a session's advisory lock on a connection of its own.
 type lease struct {
 	db   *sqlx.DB // of one connection
+	own  *Store
 	conn *sql.Conn
 	lost chan struct{}
 	stop context.CancelFunc
@@ -58,10 +59,12 @@ func (s *Store) Lead(ctx context.Context) (store.Lease, error) {
 	}
 	watch, stop := context.WithCancel(s.open)
 	l := &lease{
-		db: db, conn: conn, lost: make(chan struct{}), stop: stop, done: make(chan struct{}),
+		db: db, own: s, conn: conn, lost: make(chan struct{}), stop: stop, done: make(chan struct{}),
 		released: make(chan struct{}),
 	}
+	s.leads.Store(true)
 	if err := s.spawn(func() { l.watch(watch) }); err != nil {
+		s.leads.Store(false)
 		stop()
 		_, _ = conn.Close(), db.Close()
 		return nil, fmt.Errorf("take lead: %w", err)
@@ -86,6 +89,7 @@ func (l *lease) Release() error {
 // connection, and the connection's own limit bounds them.
 func (l *lease) watch(ctx context.Context) {
 	defer close(l.done)
+	defer l.own.leads.Store(false)
 	defer func() { _, _ = l.conn.Close(), l.db.Close() }()
 	defer l.stop()
 	tick := time.NewTicker(leasePing)

@@ -48,24 +48,31 @@ func (t *tx) Legs(ctx context.Context, keys []store.Key) ([]store.Leg, error) {
 }
 
 const putLegs = `
+legs_put as (
 insert into legs (account, dialog_uuid, call_uuid, evidence)
 select account, dialog_uuid, call_uuid, substring($4::bytea from evidence_at for evidence_size)
 from unnest($1::text[], $2::text[], $3::text[], $5::integer[], $6::integer[])
      as new(account, dialog_uuid, call_uuid, evidence_at, evidence_size)
-on conflict (account, dialog_uuid) do update set call_uuid = excluded.call_uuid, evidence = excluded.evidence`
+on conflict (account, dialog_uuid) do update set call_uuid = excluded.call_uuid, evidence = excluded.evidence
+)`
 
 // PutLegs implements [store.Tx].
 func (t *tx) PutLegs(ctx context.Context, legs []store.Leg) error {
+	return t.keep(ctx, "write legs", legsPiece(legs))
+}
+
+func legsPiece(legs []store.Leg) piece {
 	if len(legs) == 0 {
-		return nil
+		return piece{}
 	}
 	legs = latest(legs, func(l store.Leg) store.Key { return store.Key{Account: l.Account, UUID: l.DialogUUID} })
 	evidence := pack(legs, func(l store.Leg) []byte { return l.Evidence })
-	return t.exec(ctx, "write legs", putLegs,
+	return piece{sql: putLegs, args: []any{
 		texts(legs, func(l store.Leg) string { return l.Account }),
 		texts(legs, func(l store.Leg) string { return l.DialogUUID }),
 		texts(legs, func(l store.Leg) string { return l.CallUUID }),
-		evidence.data, evidence.at, evidence.size)
+		evidence.data, evidence.at, evidence.size,
+	}}
 }
 
 const selectDialog = `

@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"slices"
 	"time"
 
 	"github.com/lib/pq"
@@ -13,28 +12,30 @@ import (
 	"webhookd/internal/store"
 )
 
-// appendOutbox also tells the other instances; the server does so when the transaction commits, once.
 const appendOutbox = `
-with added as (
-    insert into outbox (journal_id, account, call_uuid, created_at, record, events)
-    select journal_id, account, call_uuid, created_at::timestamptz,
-           nullif(convert_from(substring($5::bytea from record_at for record_size), 'UTF8'), ''),
-           convert_from(substring($6::bytea from events_at for events_size), 'UTF8')
-    from unnest($1::bigint[], $2::text[], $3::text[], $4::text[], $7::integer[], $8::integer[], $9::integer[],
-                $10::integer[])
-         with ordinality as new(journal_id, account, call_uuid, created_at, record_at, record_size, events_at,
-                                events_size, place)
-    order by place
-    returning id
-), told as (
-    select pg_notify('` + outboxChannel + `', current_schema())
-)
-select added.id from added, told`
+outbox_put as (
+    insert into outbox (id, journal_id, account, call_uuid, created_at, record, events)
+    select id, journal_id, account, call_uuid, created_at::timestamptz,
+           coalesce(convert_from(substring($6::bytea from record_at for record_size), 'UTF8'), ''),
+           convert_from(substring($7::bytea from events_at for events_size), 'UTF8')
+    from unnest($1::bigint[], $2::bigint[], $3::text[], $4::text[], $5::text[], $8::integer[], $9::integer[],
+                $10::integer[], $11::integer[])
+         as new(id, journal_id, account, call_uuid, created_at, record_at, record_size, events_at, events_size)
+)`
 
 // AppendOutbox implements [store.Tx].
 func (t *tx) AppendOutbox(ctx context.Context, rows []*store.OutboxRow) error {
+	added, err := t.outboxPiece(rows)
+	if err != nil {
+		return t.fail(ctx, "append to outbox", err)
+	}
+	return t.keep(ctx, "append to outbox", added)
+}
+
+// outboxPiece gives the rows their IDs.
+func (t *tx) outboxPiece(rows []*store.OutboxRow) (piece, error) {
 	if len(rows) == 0 {
-		return nil
+		return piece{}, nil
 	}
 	now := t.store.now().UTC().Truncate(time.Microsecond)
 	texted := make([][]byte, len(rows))
@@ -44,28 +45,23 @@ func (t *tx) AppendOutbox(ctx context.Context, rows []*store.OutboxRow) error {
 		}
 		text, err := encodeEvents(row.Events)
 		if err != nil {
-			return t.fail(ctx, "append to outbox", fmt.Errorf("%w: %w", store.ErrRefused, err))
+			return piece{}, fmt.Errorf("%w: %w", store.ErrRefused, err)
 		}
 		texted[i] = text
+		t.lastOutbox++
+		row.ID = t.lastOutbox
 	}
+	t.added = append(t.added, rows...)
 	records := pack(rows, func(r *store.OutboxRow) []byte { return r.Record })
 	events := pack(texted, func(text []byte) []byte { return text })
-	var ids []int64
-	err := t.SelectContext(ctx, &ids, appendOutbox,
+	return piece{sql: appendOutbox, args: []any{
+		ints(rows, func(r *store.OutboxRow) int64 { return r.ID }),
 		ints(rows, func(r *store.OutboxRow) int64 { return r.JournalID }),
 		texts(rows, func(r *store.OutboxRow) string { return r.Account }),
 		texts(rows, func(r *store.OutboxRow) string { return r.CallUUID }),
 		moments(rows, func(r *store.OutboxRow) time.Time { return r.CreatedAt }),
-		records.data, events.data, records.at, records.size, events.at, events.size)
-	if err != nil {
-		return t.fail(ctx, "append to outbox", err)
-	}
-	slices.Sort(ids) // the numbers were given in the order of rows
-	for i, row := range rows {
-		row.ID = ids[i]
-	}
-	t.outbox = true
-	return nil
+		records.data, events.data, records.at, records.size, events.at, events.size,
+	}}, nil
 }
 
 func encodeEvents(events []flow.Event) ([]byte, error) {
@@ -120,6 +116,9 @@ func changesFrom(rows []outboxRow) ([]store.OutboxRow, error) {
 
 // Unsent implements [store.Outbox].
 func (s *Store) Unsent(ctx context.Context, after int64, limit int) ([]store.OutboxRow, error) {
+	if rows, ok := s.tail.After(after, limit); ok {
+		return rows, nil
+	}
 	return s.outboxRows(ctx, selectUnsent, after, max(0, limit))
 }
 

@@ -1,8 +1,8 @@
 // Package postgres keeps the store in PostgreSQL (13 or newer), which any number of instances may share. It decides
 // nothing about calls and knows no other adapter.
 //
-// Three things hold it together. Every Write begins with one advisory lock of the installation, so writes are
-// serialised over all instances and identity numbers are given in commit order. Every batch is one statement over
+// Three things hold it together. Every Write begins with a lock on the one row of writer, so writes are serialised over
+// all instances and identity numbers are given in commit order. Every batch is one statement over
 // unnested arrays, whatever accounts it mixes. And no table but the small ones is updated on an indexed column at every
 // webhook, so that updates stay heap-only.
 //
@@ -13,15 +13,18 @@ package postgres
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/jmoiron/sqlx"
 
 	"webhookd/internal/store"
 	"webhookd/internal/store/bell"
+	"webhookd/internal/store/tail"
 )
 
 // Store implements [store.Store].
@@ -33,6 +36,11 @@ type Store struct {
 	writing   chan struct{} // holds one token while a Write of this instance runs
 	bell      bell.Bell
 	prepared  sync.Map // *sqlx.Stmt by query
+	joined    sync.Map // query by the pieces it is made of
+	name      string   // of this Store, different for each
+	turns     atomic.Int64
+	leads     atomic.Bool // the relay of this instance leads
+	tail      tail.Tail
 
 	open     context.Context // ends with Close
 	close    context.CancelFunc
@@ -62,7 +70,7 @@ func Open(_ context.Context, config Config) (*Store, error) {
 	db.SetConnMaxIdleTime(5 * time.Minute)
 	db.SetConnMaxLifetime(time.Hour)
 
-	s := &Store{db: db, connector: connector, dsn: dsn, now: config.Now, writing: make(chan struct{}, 1)}
+	s := &Store{db: db, connector: connector, dsn: dsn, now: config.Now, writing: make(chan struct{}, 1), name: rand.Text()}
 	if s.now == nil {
 		s.now = time.Now
 	}
@@ -114,4 +122,7 @@ func (s *Store) spawn(run func()) error {
 	return nil
 }
 
-var errClosed = errors.New("store is closed")
+var (
+	errClosed   = errors.New("store is closed")
+	errNoWriter = errors.New("table writer has no row")
+)

@@ -3,13 +3,14 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/lib/pq"
 )
 
 const (
-	outboxChannel = "webhookd_outbox" // its payload is the schema's name
+	outboxChannel = "webhookd_outbox" // its payload is the schema's name and that of the Store that wrote
 
 	// How long a listener waits before it connects again.
 	minReconnect = 100 * time.Millisecond
@@ -77,6 +78,7 @@ func (s *Store) listen(ctx context.Context, wake, stop func()) {
 				return
 			}
 			if note == nil { // it was disconnected
+				s.tail.Doubt()
 				wake()
 				continue
 			}
@@ -84,7 +86,9 @@ func (s *Store) listen(ctx context.Context, wake, stop func()) {
 				// Until it is known, every installation's commit wakes.
 				_ = s.read(ctx, "read schema name", &schema, `select current_schema()`)
 			}
-			if schema == "" || note.Extra == schema {
+			of, by, _ := strings.Cut(note.Extra, " ")
+			if by != s.name && (schema == "" || of == schema) {
+				s.tail.Doubt()
 				wake()
 			}
 		}

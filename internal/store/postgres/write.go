@@ -4,6 +4,8 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"slices"
+	"strconv"
 
 	"github.com/jmoiron/sqlx"
 
@@ -14,9 +16,14 @@ import (
 type tx struct {
 	*sqlx.Tx
 	store  *Store
-	outbox bool  // rows were added to it
 	failed error // the first error of a statement; the transaction cannot commit after it
-	keys   map[store.Key]keysOf
+
+	own, before  string // turns, see Turn
+	wrote        bool
+	added        []*store.OutboxRow
+	lastOutbox   int64 // the id given last
+	passed       bool  // the turn was passed on,
+	passedOutbox int64 // with this id
 }
 
 var _ store.Tx = (*tx)(nil)
@@ -24,8 +31,7 @@ var _ store.Tx = (*tx)(nil)
 // Write implements [store.Writer].
 //
 // Writes of this instance queue here, so that waiting for other instances takes one connection. Between instances the
-// advisory lock decides; it is taken before anything is read, and the server lets go of it after the commit can be
-// seen, so an identity number is never given before a smaller one is visible.
+// row of writer decides; it is locked before anything is read.
 func (s *Store) Write(ctx context.Context, fn func(store.Tx) error) error {
 	select {
 	case s.writing <- struct{}{}:
@@ -39,11 +45,14 @@ func (s *Store) Write(ctx context.Context, fn func(store.Tx) error) error {
 	}
 	defer session.close()
 	defer func() { _ = begun.Rollback() }() // does nothing after a commit
-	if _, err := begun.ExecContext(ctx, `select pg_advisory_xact_lock(`+writeLock+`)`); err != nil {
-		return fmt.Errorf("lock writing: %w", classify(ctx, err))
+	t := &tx{Tx: begun, store: s, own: s.name + "-" + strconv.FormatInt(s.turns.Add(1), 36)}
+	if err = t.take(ctx); err == nil {
+		if err = fn(t); err == nil && t.failed == nil {
+			err = t.pass(ctx)
+		}
+	} else if t.failed == nil {
+		t.failed = err
 	}
-	t := &tx{Tx: begun, store: s}
-	err = fn(t)
 	if outdated(t.failed) {
 		session.giveUp()
 	}
@@ -56,7 +65,10 @@ func (s *Store) Write(ctx context.Context, fn func(store.Tx) error) error {
 	if err := begun.Commit(); err != nil {
 		return fmt.Errorf("commit transaction: %w", classify(ctx, err))
 	}
-	if t.outbox {
+	if len(t.added) > 0 {
+		if s.leads.Load() {
+			s.tail.Add(t.added)
+		}
 		s.bell.Ring()
 	}
 	return nil
@@ -94,8 +106,27 @@ func (t *tx) fail(ctx context.Context, doing string, err error) error {
 	return err
 }
 
-// exec runs a statement that gives no rows.
+// Keep implements [store.Tx].
+func (t *tx) Keep(ctx context.Context, changes store.Changes) error {
+	added, err := t.outboxPiece(changes.Outbox)
+	if err != nil {
+		return t.fail(ctx, "append to outbox", err)
+	}
+	calls := latest(changes.Calls, keyOfCall)
+	pieces := []piece{
+		legsPiece(changes.Legs), keysPiece(calls), callsPiece(calls), added, putDuePiece(changes.PutDue),
+		dropDuePiece(changes.DropDue),
+	}
+	t.wrote = t.wrote || slices.ContainsFunc(pieces, func(p piece) bool { return !p.empty() })
+	if !t.wrote {
+		return nil
+	}
+	return t.keep(ctx, "write changes", append(pieces, t.passPiece())...)
+}
+
+// exec runs a statement that writes and gives no rows.
 func (t *tx) exec(ctx context.Context, doing, query string, args ...any) error {
+	t.wrote = true
 	_, err := t.ExecContext(ctx, query, args...)
 	return t.fail(ctx, doing, err)
 }

@@ -77,6 +77,9 @@ func (t *tx) calls(ctx context.Context, columns string, keys []store.Key) ([]sto
 		return nil, err
 	}
 	calls, err := callsOf(rows)
+	for i := range calls {
+		calls[i].Stored = &store.Index{StartedAt: calls[i].Index.StartedAt, Keys: calls[i].Index.Keys}
+	}
 	return calls, t.fail("read calls", err)
 }
 
@@ -151,6 +154,10 @@ func (t *tx) putKeys(ctx context.Context, calls []store.Call) error {
 	}
 	defer func() { _ = known.Close() }()
 	for _, call := range calls {
+		if was := call.Stored; was != nil && was.StartedAt == call.Index.StartedAt && call.MergedInto == "" &&
+			slices.Equal(was.Keys, call.Index.Keys) {
+			continue
+		}
 		var before []stored
 		if err := known.list(&before, call.Account, call.CallUUID); err != nil {
 			return err

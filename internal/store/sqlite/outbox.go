@@ -40,7 +40,7 @@ returning id`)
 		}
 		row.ID = ids[0]
 	}
-	t.outbox = true
+	t.added = append(t.added, rows...)
 	return nil
 }
 
@@ -96,6 +96,9 @@ func changesFrom(rows []outboxRow) ([]store.OutboxRow, error) {
 
 // Unsent implements [store.Outbox].
 func (s *Store) Unsent(ctx context.Context, after int64, limit int) ([]store.OutboxRow, error) {
+	if rows, ok := s.tail.After(after, limit); ok {
+		return rows, nil
+	}
 	return s.outboxRows(ctx, selectUnsent, after, max(0, limit))
 }
 

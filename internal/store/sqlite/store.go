@@ -21,6 +21,7 @@ import (
 
 	"webhookd/internal/store"
 	"webhookd/internal/store/bell"
+	"webhookd/internal/store/tail"
 )
 
 // Config says where the database is.
@@ -40,9 +41,14 @@ type Store struct {
 	reader  *sqlx.DB
 	writer  *sqlx.DB      // of one connection
 	writing chan struct{} // holds one token while that connection is in use
-	lock    *fileLock
-	now     func() time.Time
-	bell    bell.Bell
+
+	// Of whoever has the token: how many Writes have begun, and the number of the last one that committed.
+	begun, committed int64
+
+	lock *fileLock
+	now  func() time.Time
+	bell bell.Bell
+	tail tail.Tail
 
 	open  context.Context // ends with Close
 	close context.CancelFunc

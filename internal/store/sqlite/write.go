@@ -3,6 +3,7 @@ package sqlite
 import (
 	"context"
 	"fmt"
+	"strconv"
 
 	"github.com/jmoiron/sqlx"
 
@@ -13,26 +14,45 @@ import (
 type tx struct {
 	*sqlx.Tx
 	store  *Store
-	outbox bool  // rows were added to it
 	failed error // the first error of a statement; nothing is kept after it, as in other databases
+	own    int64 // the number of this Write, which counts those that were rolled back too
+	before int64 // that of the last one that committed
+	added  []*store.OutboxRow
 }
 
 var _ store.Tx = (*tx)(nil)
 
 // Write implements [store.Writer].
 func (s *Store) Write(ctx context.Context, fn func(store.Tx) error) error {
-	var outbox bool
 	err := s.transact(ctx, func(t *tx) error {
 		if err := fn(t); err != nil {
 			return fmt.Errorf("write: %w", err)
 		}
-		outbox = t.outbox
 		return nil
 	})
-	if err == nil && outbox {
-		s.bell.Ring()
-	}
 	return err
+}
+
+// Turn implements [store.Tx]. The file belongs to this process, so counting here is enough.
+func (t *tx) Turn() (own, before string) {
+	return strconv.FormatInt(t.own, 10), strconv.FormatInt(t.before, 10)
+}
+
+// Keep implements [store.Tx].
+func (t *tx) Keep(ctx context.Context, changes store.Changes) error {
+	if err := t.PutLegs(ctx, changes.Legs); err != nil {
+		return err
+	}
+	if err := t.PutCalls(ctx, changes.Calls); err != nil {
+		return err
+	}
+	if err := t.AppendOutbox(ctx, changes.Outbox); err != nil {
+		return err
+	}
+	if err := t.PutDue(ctx, changes.PutDue); err != nil {
+		return err
+	}
+	return t.DropDue(ctx, changes.DropDue)
 }
 
 // transact runs fn on the connection that writes. The context bounds the wait for it and is looked at before each
@@ -50,7 +70,8 @@ func (s *Store) transact(ctx context.Context, fn func(*tx) error) error {
 		return fmt.Errorf("begin transaction: %w", classify(err))
 	}
 	defer func() { _ = begun.Rollback() }() // does nothing after a commit
-	t := &tx{Tx: begun, store: s}
+	s.begun++
+	t := &tx{Tx: begun, store: s, own: s.begun, before: s.committed}
 	if err := fn(t); err != nil {
 		return err
 	}
@@ -62,6 +83,11 @@ func (s *Store) transact(ctx context.Context, fn func(*tx) error) error {
 	}
 	if err := begun.Commit(); err != nil {
 		return fmt.Errorf("commit transaction: %w", classify(err))
+	}
+	s.committed = t.own
+	if len(t.added) > 0 {
+		s.tail.Add(t.added)
+		s.bell.Ring()
 	}
 	return nil
 }

@@ -25,6 +25,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		tests []test
 	}{
 		{"Write", writeTests},
+		{"Turn", turnTests},
 		{"Journal", journalTests},
 		{"Legs", legTests},
 		{"Calls", callTests},
@@ -35,6 +36,15 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Due", dueTests},
 		{"Quarantine", quarantineTests},
 		{"History", historyTests},
+		{"Handlers", handlerTests},
+		{"Triggers", triggerTests},
+		{"Marks", markTests},
+		{"Requests", requestTests},
+		{"Subscribers", subscriberTests},
+		{"Topics", topicTests},
+		{"Broadcasts", broadcastTests},
+		{"Idempotency", idempotencyTests},
+		{"TriggerReader", triggerReaderTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

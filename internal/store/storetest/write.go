@@ -85,7 +85,7 @@ var writeTests = []test{
 		require.NotErrorIs(t, err, store.ErrUnavailable)
 
 		row := change(acme, 1, 1)
-		row.Record = nil
+		row.Record = bad.Record
 		err = b.Write(b.ctx, func(tx store.Tx) error { return tx.AppendOutbox(b.ctx, []*store.OutboxRow{row}) })
 		require.ErrorIs(t, err, store.ErrRefused)
 
