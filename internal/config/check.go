@@ -15,15 +15,30 @@ func (c Config) Check() error {
 		return errorf("nats_replicas", c.origin("nats_replicas"),
 			"%d copies need a NATS cluster: set nats_url, or leave it at 1", c.NATSReplicas)
 	}
+	for i, key := range c.APIKeys {
+		for j, other := range c.APIKeys[:i] {
+			if key.Key.Reveal() == other.Key.Reveal() {
+				return errorf("api_keys", c.origin("api_keys"), "number %d and number %d are the same key", j+1, i+1)
+			}
+		}
+	}
 	return nil
 }
 
 // Warnings gives what is allowed and not wise, one line each, without secrets.
 func (c Config) Warnings() []string {
+	keys := make([]Secret, 0, len(c.APIKeys))
+	for _, key := range c.APIKeys {
+		keys = append(keys, key.Key)
+	}
+	return append(guessable("webhook_secret", c.WebhookSecrets), guessable("api_keys", keys)...)
+}
+
+func guessable(key string, secrets []Secret) []string {
 	var warnings []string
-	for i, secret := range c.WebhookSecrets {
+	for i, secret := range secrets {
 		if len(secret.Reveal()) < shortSecret {
-			warnings = append(warnings, "webhook_secret: number "+strconv.Itoa(i+1)+" has fewer than "+
+			warnings = append(warnings, key+": number "+strconv.Itoa(i+1)+" has fewer than "+
 				strconv.Itoa(shortSecret)+" characters and can be guessed")
 		}
 	}

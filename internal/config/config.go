@@ -10,6 +10,7 @@ package config
 
 import (
 	"log/slog"
+	"net/netip"
 	"time"
 )
 
@@ -36,6 +37,16 @@ type Config struct {
 	BodyLimit      int                   // largest webhook body taken, in bytes
 	StopTimeout    time.Duration         // how long a graceful stop may take
 	CloseCauses    map[string]CloseCause // additions to the table of close causes, by cause in upper case
+
+	HandlersFile    string            // YAML file of handlers; empty: none
+	HandlerFailures int               // failures in a row after which a handler is switched off
+	APIKeys         []APIKey          // keys of the trigger API; none: it is open on loopback, closed elsewhere
+	Flows           map[string]string // UUIDs (in lower case) of the flows that may be named, by name
+	Resthooks       map[string][]URL  // whom each resthook calls, by its name; some call nobody
+	CalloutTimeout  time.Duration     // how long one attempt of a call-out may take
+	// CalloutAllowPrivate are the networks that call-outs may reach although they are not public.
+	CalloutAllowPrivate []netip.Prefix
+	CalloutAllowAll     bool // call-outs may reach every address
 
 	origins map[string]string // where each key's value came from, by key
 }

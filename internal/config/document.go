@@ -69,5 +69,14 @@ log_format: json
 close_causes:
   LINE_BUSY: {class: busy}
   OPERATOR_HANGUP: {vote: self}
+handlers_file: /etc/webhookd/handlers.yaml
+api_keys:
+  - crm:the-key-of-the-account-crm
+  - the-key-of-the-account-default
+flows:
+  missed-call: 7d5a7fd4-7b21-4b44-ac45-d4a4a0f4bd0f
+resthooks:
+  missed-call: [https://crm.example.com/hooks/missed-call]
+callout_allow_private: [10.20.0.0/16]
 ` + "```" + `
 `

@@ -36,7 +36,7 @@ func readEnvironment(environ []string) (environment, error) {
 		opt, ok := find(key)
 		switch {
 		case !ok || name != opt.env():
-			hint := nearest(strings.ToUpper(name), envNames())
+			hint := nearest(strings.ToUpper(name), envPrefix, envNames())
 			return env, errorf("", "the environment", "%s is no variable of webhookd%s", name, hint)
 		case opt.fileOnly:
 			return env, errorf(key, name, "can be set in the file only")

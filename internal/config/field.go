@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -47,6 +48,34 @@ func list[T any](opt option, at func(*Config) *[]T, parse func(string) (T, error
 			texts = append(texts, show(value))
 		}
 		return "[" + strings.Join(texts, ", ") + "]"
+	}
+	return opt
+}
+
+// mapping completes an option that maps names to values; a source that gives one replaces the whole map.
+func mapping(opt option, at func(*Config) *map[string]string, parse func(string) (name, value string, err error)) option {
+	opt.list, opt.mapping = true, true
+	opt.set = func(c *Config, texts []string) error {
+		parsed := make(map[string]string, len(texts))
+		for _, text := range texts {
+			name, value, err := parse(text)
+			if err != nil {
+				return err
+			}
+			if _, twice := parsed[name]; twice {
+				return fmt.Errorf("%q is there twice", name)
+			}
+			parsed[name] = value
+		}
+		*at(c) = parsed
+		return nil
+	}
+	opt.show = func(c Config) string {
+		pairs := make([]string, 0, len(*at(&c)))
+		for _, name := range slices.Sorted(maps.Keys(*at(&c))) {
+			pairs = append(pairs, quoteInside(name)+": "+quoteInside((*at(&c))[name]))
+		}
+		return "{" + strings.Join(pairs, ", ") + "}"
 	}
 	return opt
 }
@@ -97,6 +126,26 @@ func parseCommitTimeout(text string) (duration, error) {
 		return 0, fmt.Errorf("%s is more than %s", text, maxCommitTimeout)
 	}
 	return parsed, err
+}
+
+const maxCalloutTimeout = duration(time.Minute)
+
+func parseCalloutTimeout(text string) (duration, error) {
+	parsed, err := parseLimit(text)
+	if err == nil && parsed > maxCalloutTimeout {
+		return 0, fmt.Errorf("%s is more than %s", text, maxCalloutTimeout)
+	}
+	return parsed, err
+}
+
+const maxFailures = 1_000_000
+
+func parseFailures(text string) (int, error) {
+	parsed, err := strconv.Atoi(text)
+	if err != nil || parsed < 1 || parsed > maxFailures {
+		return 0, fmt.Errorf("%q is no whole number from 1 to %d", text, maxFailures)
+	}
+	return parsed, nil
 }
 
 func parseAny(text string) (string, error) { return text, nil }
@@ -210,6 +259,17 @@ func quote(text string) string {
 	out, err := yaml.Marshal(text)
 	if shown := strings.TrimSuffix(string(out), "\n"); err == nil && !strings.Contains(shown, "\n") {
 		return shown
+	}
+	return strconv.Quote(text)
+}
+
+// quoteInside shows a text as a YAML value inside of brackets or braces.
+func quoteInside(text string) string {
+	list := yaml.Node{Kind: yaml.SequenceNode, Style: yaml.FlowStyle}
+	list.Content = []*yaml.Node{{Kind: yaml.ScalarNode, Tag: "!!str", Value: text}}
+	out, err := yaml.Marshal(&list)
+	if shown := strings.TrimSuffix(string(out), "]\n"); err == nil && !strings.Contains(shown, "\n") {
+		return strings.TrimPrefix(shown, "[")
 	}
 	return strconv.Quote(text)
 }

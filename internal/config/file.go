@@ -43,7 +43,7 @@ func (c *Config) applyFile(path, origin string) error {
 func (c *Config) applyKey(key string, value *yaml.Node, origin string, seen map[string]bool) error {
 	opt, ok := find(key)
 	if !ok {
-		return errorf("", origin, "%q is no key of webhookd%s", key, nearest(key, keys()))
+		return errorf("", origin, "%q is no key of webhookd%s", key, nearest(key, "", keys()))
 	}
 	if seen[key] {
 		return errorf(key, origin, "is there twice")
@@ -51,13 +51,14 @@ func (c *Config) applyKey(key string, value *yaml.Node, origin string, seen map[
 	seen[key] = true
 	value = resolve(value)
 	if opt.fileOnly {
-		causes, err := readCloseCauses(value)
-		if err != nil {
+		if err := opt.read(c, value); err != nil {
 			return errorf(key, origin, "%v", err)
 		}
-		c.CloseCauses = causes
 		c.origins[key] = origin
 		return nil
+	}
+	if opt.mapping {
+		value = pairs(value)
 	}
 	values, err := scalars(value, opt.list)
 	if err != nil {
@@ -80,13 +81,15 @@ func parseDocument(data []byte) (*yaml.Node, error) {
 	}
 	root := document.Content[0]
 	switch {
-	case root.Kind == yaml.ScalarNode && root.Tag == "!!null":
+	case root.Kind == yaml.ScalarNode && root.Tag == tagNull:
 		return nil, nil //nolint:nilnil // as above
 	case root.Kind != yaml.MappingNode:
 		return nil, errors.New("is no mapping of keys to values")
 	}
 	return root, nil
 }
+
+const tagNull = "!!null"
 
 // scalars gives the texts of a value; more than one only where a list is allowed.
 func scalars(node *yaml.Node, list bool) ([]string, error) {
@@ -109,10 +112,34 @@ func scalar(node *yaml.Node) (string, error) {
 	switch {
 	case node.Kind != yaml.ScalarNode:
 		return "", errors.New("is not a single value")
-	case node.Tag == "!!null":
+	case node.Tag == tagNull:
 		return "", errors.New(`has no value; leave the line out, or write "" for an empty one`)
 	}
 	return node.Value, nil
+}
+
+// pairs gives a mapping of single values as the list of name=value that it stands for; anything else as it is.
+func pairs(node *yaml.Node) *yaml.Node {
+	if node.Kind != yaml.MappingNode {
+		return node
+	}
+	texts := &yaml.Node{Kind: yaml.SequenceNode}
+	for i := 0; i < len(node.Content); i += 2 {
+		value := *resolve(node.Content[i+1])
+		if value.Kind == yaml.ScalarNode && value.Tag != tagNull {
+			value.Value = node.Content[i].Value + "=" + value.Value
+		}
+		texts.Content = append(texts.Content, &value)
+	}
+	return texts
+}
+
+func (c *Config) readCloseCauses(node *yaml.Node) error {
+	causes, err := readCloseCauses(node)
+	if err == nil {
+		c.CloseCauses = causes
+	}
+	return err
 }
 
 func readCloseCauses(node *yaml.Node) (map[string]CloseCause, error) {

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"log/slog"
+	"net/netip"
 	"os"
 	"path/filepath"
 	"strings"
@@ -78,6 +79,33 @@ func TestEveryKeyIsReadFromTheFile(t *testing.T) {
 		"OPERATOR_HANGUP": {Class: "none", Vote: "self"},
 		"ODD":             {Class: "none", Vote: "none"},
 	}, cfg.CloseCauses)
+	require.Equal(t, "/etc/webhookd/handlers.yaml", cfg.HandlersFile)
+	require.Equal(t, 5, cfg.HandlerFailures)
+	require.Len(t, cfg.APIKeys, 2)
+	require.Equal(t, "crm", cfg.APIKeys[0].Account)
+	require.Equal(t, "first-key-of-the-test", cfg.APIKeys[0].Key.Reveal())
+	require.Empty(t, cfg.APIKeys[1].Account)
+	require.Equal(t, "second-key-of-the-test", cfg.APIKeys[1].Key.Reveal())
+	require.Equal(t, map[string]string{
+		"missed-call": "7d5a7fd4-7b21-4b44-ac45-d4a4a0f4bd0f", "a=b": "50c3706e-fedb-42c0-8eab-dda3335714b7",
+	}, cfg.Flows)
+	require.Equal(t, map[string][]config.URL{
+		"missed-call": {
+			config.NewURL("https://crm.example.com/hooks/1?token=of-the-test"), config.NewURL("http://10.20.0.7:8080/hook"),
+		},
+		"new.lead": {config.NewURL("https://crm.example.com/hooks/2")},
+		"quiet":    {},
+	}, cfg.Resthooks)
+	require.Equal(t, map[string][]string{
+		"missed-call": {"https://crm.example.com/hooks/1?token=of-the-test", "http://10.20.0.7:8080/hook"},
+		"new.lead":    {"https://crm.example.com/hooks/2"},
+		"quiet":       {},
+	}, cfg.ResthookURLs())
+	require.Equal(t, 4*time.Second, cfg.CalloutTimeout)
+	require.Equal(t, []netip.Prefix{
+		netip.MustParsePrefix("10.20.0.0/16"), netip.MustParsePrefix("192.168.1.7/32"), netip.MustParsePrefix("fd00::/8"),
+	}, cfg.CalloutAllowPrivate)
+	require.True(t, cfg.CalloutAllowAll)
 	for line := range strings.Lines(cfg.YAML()) {
 		require.Contains(t, line, "# file "+path, "the file leaves this one out")
 	}

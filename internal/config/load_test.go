@@ -38,6 +38,14 @@ func TestNothingSetGivesTheDefaults(t *testing.T) {
 	require.Equal(t, 1<<20, cfg.BodyLimit)
 	require.Equal(t, 20*time.Second, cfg.StopTimeout)
 	require.Empty(t, cfg.CloseCauses)
+	require.Empty(t, cfg.HandlersFile)
+	require.Equal(t, 20, cfg.HandlerFailures)
+	require.Empty(t, cfg.APIKeys)
+	require.Empty(t, cfg.Flows)
+	require.Empty(t, cfg.Resthooks)
+	require.Equal(t, 15*time.Second, cfg.CalloutTimeout)
+	require.Empty(t, cfg.CalloutAllowPrivate)
+	require.False(t, cfg.CalloutAllowAll)
 	require.Equal(t, "default", cfg.Origin("listen"))
 	require.Empty(t, cfg.Origin("no_such_key"))
 }
@@ -66,6 +74,34 @@ func TestFlagsGoOverEnvironmentOverFileOverDefaults(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.Equal(t, []string{"flag, with a comma", "flag-2"}, reveal(cfg))
+}
+
+func TestWhatTriggersNeedCanBeGivenInTheEnvironmentAndByFlags(t *testing.T) {
+	t.Parallel()
+	const one, two = "7d5a7fd4-7b21-4b44-ac45-d4a4a0f4bd0f", "50c3706e-fedb-42c0-8eab-dda3335714b7"
+	environ := []string{
+		"WEBHOOKD_HANDLERS_FILE=/env.yaml", "WEBHOOKD_API_KEYS=crm:env-1,env-2", "WEBHOOKD_FLOWS=a=" + one + ", b=" + two,
+		"WEBHOOKD_CALLOUT_ALLOW_PRIVATE=10.0.0.0/8,fd00::/8",
+	}
+	cfg, err := config.Load(config.Sources{Environ: environ})
+	require.NoError(t, err)
+	require.Equal(t, "/env.yaml", cfg.HandlersFile)
+	require.Equal(t, []string{"crm", ""}, []string{cfg.APIKeys[0].Account, cfg.APIKeys[1].Account})
+	require.Equal(t, []string{"env-1", "env-2"}, []string{cfg.APIKeys[0].Key.Reveal(), cfg.APIKeys[1].Key.Reveal()})
+	require.Equal(t, map[string]string{"a": one, "b": two}, cfg.Flows)
+	require.Len(t, cfg.CalloutAllowPrivate, 2)
+
+	cfg, err = config.Load(config.Sources{Environ: environ, Flags: map[string][]string{
+		"handlers_file": {"/flag.yaml"}, "api_keys": {"flag-1"}, "flows": {"c=" + one}, "callout_allow_private": {"all"},
+	}})
+	require.NoError(t, err)
+	require.Equal(t, "/flag.yaml", cfg.HandlersFile)
+	require.Equal(t, "--handlers", cfg.Origin("handlers_file"))
+	require.Len(t, cfg.APIKeys, 1)
+	require.Equal(t, "--api-key", cfg.Origin("api_keys"))
+	require.Equal(t, map[string]string{"c": one}, cfg.Flows, "a source replaces the whole map")
+	require.Empty(t, cfg.CalloutAllowPrivate)
+	require.True(t, cfg.CalloutAllowAll)
 }
 
 func TestTheFileCanBeNamedInTheEnvironment(t *testing.T) {
@@ -117,6 +153,18 @@ func TestEnvironmentAndFlagsAreStrict(t *testing.T) {
 			environ: []string{"WEBHOOKD_CLOSE_CAUSES=BUSY"},
 			want:    "close_causes: can be set in the file only (from WEBHOOKD_CLOSE_CAUSES)",
 		},
+		"resthooks in a variable": {
+			environ: []string{"WEBHOOKD_RESTHOOKS=a"},
+			want:    "resthooks: can be set in the file only (from WEBHOOKD_RESTHOOKS)",
+		},
+		"keys that are set and empty": {
+			environ: []string{"WEBHOOKD_API_KEYS="},
+			want:    "api_keys: a key is empty (from WEBHOOKD_API_KEYS)",
+		},
+		"a flow in a flag": {
+			flags: map[string][]string{"flows": {"missed-call"}},
+			want:  `flows: "missed-call" is no flow; write name=uuid (from --flows)`,
+		},
 		"secrets that are set and empty": {
 			environ: []string{"WEBHOOKD_WEBHOOK_SECRET= ,\n"},
 			want:    "webhook_secret: a secret is empty (from WEBHOOKD_WEBHOOK_SECRET)",
@@ -158,7 +206,11 @@ func TestAShortSecretIsWarnedAboutAndNotShown(t *testing.T) {
 	cfg := config.Default()
 	require.Empty(t, cfg.Warnings())
 	cfg.WebhookSecrets = []config.Secret{config.NewSecret("0123456789abcdef"), config.NewSecret("abc")}
-	require.Equal(t, []string{"webhook_secret: number 2 has fewer than 16 characters and can be guessed"}, cfg.Warnings())
+	cfg.APIKeys = []config.APIKey{{Account: "crm", Key: config.NewSecret("abc")}}
+	require.Equal(t, []string{
+		"webhook_secret: number 2 has fewer than 16 characters and can be guessed",
+		"api_keys: number 1 has fewer than 16 characters and can be guessed",
+	}, cfg.Warnings())
 }
 
 func write(t *testing.T, text string) string {

@@ -1,10 +1,14 @@
 package config
 
-// nearest gives ", did you mean NAME?" for the known name that is most like a given one, or "" if none is.
-func nearest(given string, known []string) string {
+import "strings"
+
+// nearest gives ", did you mean NAME?" for the known name that is most like a given one, or "" if none is. A prefix that
+// all of them have makes none more like another.
+func nearest(given, prefix string, known []string) string {
+	given = strings.TrimPrefix(given, prefix)
 	best, distance := "", len(given)/3+1
 	for _, name := range known {
-		if d := editDistance(given, name); d < distance {
+		if d := editDistance(given, strings.TrimPrefix(name, prefix)); d < distance {
 			best, distance = name, d
 		}
 	}

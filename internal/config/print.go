@@ -28,7 +28,7 @@ func showCloseCauses(c Config) string {
 	rows := make([]string, 0, len(c.CloseCauses))
 	for _, name := range slices.Sorted(maps.Keys(c.CloseCauses)) {
 		cause := c.CloseCauses[name]
-		rows = append(rows, fmt.Sprintf("%s: {class: %s, vote: %s}", quote(name), cause.Class, cause.Vote))
+		rows = append(rows, fmt.Sprintf("%s: {class: %s, vote: %s}", quoteInside(name), cause.Class, cause.Vote))
 	}
 	return "{" + strings.Join(rows, ", ") + "}"
 }

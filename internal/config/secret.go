@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net/url"
+	"regexp"
 	"strings"
 )
 
@@ -82,6 +83,9 @@ func (u URL) MarshalYAML() (any, error) { return u.String(), nil }
 // LogValue hides the credentials.
 func (u URL) LogValue() slog.Value { return slog.StringValue(u.String()) }
 
+// secretParameter is what a query parameter that holds a secret is called. (Postgres has sslkey, which is a file.)
+var secretParameter = regexp.MustCompile(`(?i)pass|pwd|secret|token|signature|credential|api[_-]?key|^(key|sig|auth)$`)
+
 func redactURL(text string) string {
 	if text == "" {
 		return ""
@@ -101,7 +105,7 @@ func redactURL(text string) string {
 	if parsed.RawQuery != "" {
 		query := parsed.Query()
 		for name, values := range query {
-			if strings.Contains(strings.ToLower(name), "pass") {
+			if secretParameter.MatchString(name) {
 				for i := range values {
 					values[i] = redacted
 				}

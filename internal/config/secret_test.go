@@ -18,6 +18,8 @@ func TestSecretsAreHiddenHoweverTheyAreShown(t *testing.T) {
 	cfg := config.Default()
 	cfg.WebhookSecrets = []config.Secret{config.NewSecret("hunter2"), config.NewSecret("hunter2, the second")}
 	cfg.DatabaseURL = config.NewURL("postgres://user:hunter2@db/webhookd?password=hunter2&sslpassword=hunter2")
+	cfg.APIKeys = []config.APIKey{{Account: "crm", Key: config.NewSecret("hunter2, of the API")}}
+	cfg.Resthooks = map[string][]config.URL{"a": {config.NewURL("https://hunter2@example.com/?api_key=hunter2&Token=hunter2")}}
 	cfg.NATSURL = config.NewURL("nats://hunter2@n1:4222,nats://user:hunter2@n2:4222")
 
 	var shown bytes.Buffer
@@ -25,6 +27,8 @@ func TestSecretsAreHiddenHoweverTheyAreShown(t *testing.T) {
 		fmt.Fprintf(&shown, verb+"\n", cfg)
 		fmt.Fprintf(&shown, verb+"\n", cfg.WebhookSecrets[0])
 		fmt.Fprintf(&shown, verb+"\n", &cfg.WebhookSecrets[1])
+		fmt.Fprintf(&shown, verb+"\n", cfg.APIKeys[0])
+		fmt.Fprintf(&shown, verb+"\n", &cfg.APIKeys[0])
 		fmt.Fprintf(&shown, verb+"\n", cfg.DatabaseURL)
 		fmt.Fprintf(&shown, verb+"\n", struct{ inner config.Secret }{cfg.WebhookSecrets[0]})
 		fmt.Fprintf(&shown, verb+"\n", struct{ inner config.URL }{cfg.NATSURL})
@@ -54,6 +58,9 @@ func TestURLsKeepEverythingButTheirCredentials(t *testing.T) {
 		"postgres://db/w?password=pw":   "postgres://db/w?password=REDACTED",
 		"nats://token@n1, tls://n2:1":   "nats://REDACTED@n1,tls://n2:1",
 		"postgres://user:p#w@db:5432/w": "REDACTED",
+		"postgres://db/w?sslkey=/k.pem": "postgres://db/w?sslkey=%2Fk.pem",
+		"https://h/a?key=1&b=2&sig=3":   "https://h/a?b=2&key=REDACTED&sig=REDACTED",
+		"https://h/a?access_token=1":    "https://h/a?access_token=REDACTED",
 		"not a URL, and no list":        "REDACTED,REDACTED",
 	} {
 		require.Equal(t, want, config.NewURL(text).String(), text)

@@ -2,6 +2,8 @@ package config
 
 import (
 	"strings"
+
+	"go.yaml.in/yaml/v3"
 )
 
 // option is one key: its names in the file (key), in the environment (WEBHOOKD_KEY) and on the command line (--key),
@@ -12,15 +14,24 @@ type option struct {
 	fallback string // the default, as it would be written in the environment; "" for a list that is empty
 	help     string // one sentence without a full stop, for --help
 	more     string // further sentences, for docs/configuration.md only
+	named    string // the flag's name where it is not the key's
 	list     bool   // may be given several times
+	mapping  bool   // a list of name=value, which the file may write as a mapping
 	fileOnly bool   // neither a flag nor a variable; read by its own code
 
 	set  func(*Config, []string) error
-	show func(Config) string // one line, redacted, as YAML
+	read func(*Config, *yaml.Node) error // of what is in the file only
+	show func(Config) string             // one line, redacted, as YAML
 }
 
-func (o option) flag() string { return strings.ReplaceAll(o.key, "_", "-") }
-func (o option) env() string  { return envPrefix + strings.ToUpper(o.key) }
+func (o option) env() string { return envPrefix + strings.ToUpper(o.key) }
+
+func (o option) flag() string {
+	if o.named != "" {
+		return o.named
+	}
+	return strings.ReplaceAll(o.key, "_", "-")
+}
 
 func (o option) defaults() []string {
 	if o.list && o.fallback == "" {
@@ -144,8 +155,54 @@ var table = []option{
 		more: "In the file only. It maps a cause (in any case) to its `class` (" + words(classes) + ") and its `vote` (" +
 			words(votes) + ": which side hung up, seen from the leg that carries the cause); either may be left out and " +
 			"is `none` then.",
+		read: (*Config).readCloseCauses,
 		show: showCloseCauses,
 	},
+	field(option{
+		key: "handlers_file", named: "handlers", value: "file",
+		help: "YAML file of the handlers that are kept in files; empty: none",
+		more: "Read at start and on SIGHUP, as a whole or not at all. `webhookd handlers lint` checks one.",
+	}, func(c *Config) *string { return &c.HandlersFile }, parseAny, quote),
+	field(option{
+		key: "handler_failures", value: "number", fallback: "20",
+		help: "failures in a row after which a handler is switched off, from 1 to 1000000",
+		more: "A `failure` event tells of it. The handler stays off until somebody switches it on.",
+	}, func(c *Config) *int { return &c.HandlerFailures }, parseFailures, number),
+	list(option{
+		key: "api_keys", named: "api-key", value: "key",
+		help: "KEY for the account default, or ACCOUNT:KEY, that clients of the trigger API send; several may be valid",
+		more: "They send it as `Authorization: ApiKey KEY`. Without any the trigger API is open on the loopback interface and " +
+			"closed on any other. A list in the file; separated by commas or line breaks in the environment; a flag that may " +
+			"be repeated. As with `webhook_secret`, the file or the environment is the better place, and a key shorter than " +
+			"16 characters is warned about. A key has no blanks, and no colon of its own.",
+	}, func(c *Config) *[]APIKey { return &c.APIKeys }, parseAPIKey, APIKey.String),
+	mapping(option{
+		key: "flows", value: "name=uuid",
+		help: "flows that handlers and the trigger API may name, as name=uuid",
+		more: "In the file a mapping of names to UUIDs; in the environment separated by commas or line breaks; a flag that " +
+			"may be repeated.",
+	}, func(c *Config) *map[string]string { return &c.Flows }, parseFlow),
+	{
+		key: "resthooks", value: "map", fileOnly: true,
+		help: "resthooks that handlers may name, and the URLs that are called for each",
+		more: "In the file only. It maps a name (1 to 64 of `a-z 0-9 . _ -`) to one URL or a list of them. With an empty " +
+			"list the event `resthook_called` is published and nothing is called.",
+		read: (*Config).readResthooks,
+		show: showResthooks,
+	},
+	field(option{
+		key: "callout_timeout", value: formDuration, fallback: "15s",
+		help: "how long one attempt of a call-out may take, from 1s to 1m",
+		more: "Call-outs are what the actions `call_webhook` and `call_resthook` ask for.",
+	}, func(c *Config) *duration { return (*duration)(&c.CalloutTimeout) }, parseCalloutTimeout, duration.String),
+	allowPrivate(option{
+		key: "callout_allow_private", value: "network",
+		help: "networks that call-outs may reach although they are not public, as 10.0.0.0/8, or all",
+		more: "Without it call-outs go to public addresses only: not to this machine, not to private or link-local networks. " +
+			"The address that is really connected to counts, whatever name leads there and after redirects too. " +
+			"The addresses at which clouds hand out credentials (169.254.169.254 and others) are allowed by being given " +
+			"themselves; neither a network around them nor `all` allows them.",
+	}),
 }
 
 const (

@@ -189,7 +189,11 @@ func TestURN(t *testing.T) {
 	for _, c := range []struct{ number, e164, want string }{
 		{"501502503", "+48501502503", "tel:+48501502503"},
 		{"48501502503", "", "tel:48501502503"},
-		{"+48xxxxxxxxx", "", "tel:+48xxxxxxxxx"},
+		{"+48xxxxxxxxx", "", "tel:48xxxxxxxxx"}, // goflow refuses a plus before an x
+		{"+48 12 345", "", "tel:+4812345"},
+		{"+112", "", "tel:112"}, // and before fewer than seven digits
+		{"48XXX", "", "tel:48xxx"},
+		{strings.Repeat("1", 65), "", "ext:" + strings.Repeat("1", 65)},
 		{"pkowalski", "", "ext:pkowalski"},
 		{"", "", "ext:unknown"},
 		{"x", "", "ext:x"},

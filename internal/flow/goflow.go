@@ -62,12 +62,16 @@ func appendGoflowCall(buf []byte, kind correlate.Kind, call *correlate.Call, eve
 	return buf
 }
 
-// appendChannel appends goflow's reference to the channel: the PBX project, as a version-5 UUID of
-// webhookd:channel:<account>:<project id>, with its name.
+// ChannelUUID stands for a PBX project where goflow wants a channel: the version-5 UUID, namespace URL, of
+// webhookd:channel:<account>:<project id>, the id empty if there is none.
+func ChannelUUID(account, projectID string) string {
+	return uuid.NewSHA1(uuid.NameSpaceURL, []byte("webhookd:channel:"+account+":"+projectID)).String()
+}
+
+// appendChannel appends goflow's reference to the channel: the PBX project, with its name.
 func appendChannel(buf []byte, call *correlate.Call) []byte {
-	id := uuid.NewSHA1(uuid.NameSpaceURL, []byte("webhookd:channel:"+call.Account+":"+call.Project.ID.Text()))
 	buf = append(buf, `,"channel":{"uuid":`...)
-	buf = correlate.AppendText(buf, id.String())
+	buf = correlate.AppendText(buf, ChannelUUID(call.Account, call.Project.ID.Text()))
 	buf = append(buf, `,"name":`...)
 	buf = correlate.AppendText(buf, string(call.Project.Name))
 	return append(buf, '}')
@@ -100,8 +104,8 @@ func dial(call *correlate.Call, dialogUUID string) (status string, seconds int64
 }
 
 // URN is a phone number or a user name in the form that goflow reads: tel:+48501502503 for a valid number,
-// tel:48xxxxxxxxx for another that is made of digits (masked ones have an x), ext:pkowalski for anything else, and
-// ext:unknown where nothing is known.
+// tel:48xxxxxxxxx for another that is made of digits (masked ones have an x, and then no plus), ext:pkowalski for anything
+// else, and ext:unknown where nothing is known.
 func URN(number, e164 string) string {
 	if e164 != "" {
 		return "tel:" + e164
@@ -112,18 +116,31 @@ func URN(number, e164 string) string {
 	if dialled := plainDigits(number); dialled != "" {
 		return "tel:" + dialled
 	}
-	return "ext:" + escapePath(number)
+	return ExternalURN(number)
 }
 
+// ExternalURN is a name that is no telephone number in the form that goflow reads: ext:pkowalski.
+func ExternalURN(name string) string { return "ext:" + escapePath(name) }
+
 // plainDigits is a number without the marks that people put into it, "" if it is not made of digits (and the x that
-// masks some).
+// masks some). goflow takes a plus only before 7 to 15 digits, and no capital letters.
 func plainDigits(number string) string {
-	plain := strings.NewReplacer(" ", "", "-", "", "(", "", ")", "", ".", "", "/", "").Replace(number)
-	if strings.Trim(strings.TrimPrefix(plain, "+"), "0123456789xX") != "" || !strings.ContainsAny(plain, "0123456789") {
+	plain := marks.Replace(number)
+	digits := strings.ToLower(strings.TrimPrefix(plain, "+"))
+	if strings.Trim(digits, "0123456789x") != "" || !strings.ContainsAny(digits, "0123456789") || len(digits) > maxDigits {
 		return ""
 	}
-	return plain
+	if len(digits) != len(plain) && len(digits) >= 7 && len(digits) <= 15 && !strings.Contains(digits, "x") {
+		return plain
+	}
+	return digits
 }
+
+// marks are what people put into numbers.
+var marks = strings.NewReplacer(" ", "", "-", "", "(", "", ")", "", ".", "", "/", "")
+
+// maxDigits is how long goflow takes what is dialled without a plus.
+const maxDigits = 64
 
 // escapePath percent-encodes what has a meaning in a URN.
 func escapePath(text string) string {

@@ -1,6 +1,9 @@
 package flow
 
 import (
+	"bytes"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"strconv"
 	"time"
@@ -27,7 +30,7 @@ const (
 )
 
 // Messages makes the NATS messages of a change, one for each event, in order. It returns an error only for a change
-// whose record is not one (it can then never be sent).
+// whose record is not one, or an event whose JSON is none (it can then never be sent).
 func Messages(change Change, options Options) ([]Message, error) {
 	v := &view{record: change.Record}
 	project, err := v.projectID()
@@ -73,7 +76,12 @@ func body(change Change, v *view, project string, event *Event, options Options)
 	buf = correlate.AppendText(buf, event.Type)
 	buf = append(buf, `,"created_on":`...)
 	buf = event.CreatedOn.AppendJSON(buf)
-	buf, err := appendGoflow(buf, v, event, options)
+	var err error
+	if len(event.Trigger) > 0 {
+		buf, err = appendMembers(buf, event.Goflow)
+	} else {
+		buf, err = appendGoflow(buf, v, event, options)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -84,11 +92,20 @@ func body(change Change, v *view, project string, event *Event, options Options)
 	buf = append(buf, `,"event_type":`...)
 	buf = correlate.AppendText(buf, event.Type)
 	buf = append(buf, `,"event_data":`...)
-	buf, err = appendData(buf, change, v, event)
+	if len(event.Trigger) > 0 {
+		buf, err = appendActionData(buf, event)
+	} else {
+		buf = appendData(buf, change, event)
+	}
+	if err != nil {
+		return nil, err
+	}
+	buf, err = appendCall(buf, change, v, event)
 	return append(buf, '}'), err
 }
 
-func appendData(buf []byte, change Change, v *view, event *Event) ([]byte, error) {
+// appendData begins the event_data of an event of a call.
+func appendData(buf []byte, change Change, event *Event) []byte {
 	buf = append(buf, `{"seq":`...)
 	buf = strconv.AppendInt(buf, event.Seq, 10)
 	buf = append(buf, `,"late":`...)
@@ -103,6 +120,27 @@ func appendData(buf []byte, change Change, v *view, event *Event) ([]byte, error
 		buf = append(buf, `,"transfer":`...)
 		buf = event.Transfer.AppendJSON(buf)
 	}
+	return buf
+}
+
+// appendActionData begins the event_data of an action event.
+func appendActionData(buf []byte, event *Event) ([]byte, error) {
+	for _, part := range []json.RawMessage{event.Trigger, event.Payload} {
+		if len(part) > 0 && !json.Valid(part) {
+			return nil, fmt.Errorf("event %s: %w", event.UUID, errNoJSON)
+		}
+	}
+	buf = append(buf, `{"trigger":`...)
+	buf = append(buf, event.Trigger...)
+	if len(event.Payload) > 0 {
+		buf = append(buf, `,"payload":`...)
+		buf = append(buf, event.Payload...)
+	}
+	return buf, nil
+}
+
+// appendCall ends the event_data with the record and the leg that the event concerns.
+func appendCall(buf []byte, change Change, v *view, event *Event) ([]byte, error) {
 	if len(change.Record) > 0 {
 		buf = append(buf, `,"call":`...)
 		buf = append(buf, change.Record...)
@@ -113,4 +151,23 @@ func appendData(buf []byte, change Change, v *view, event *Event) ([]byte, error
 		buf = append(buf, leg...)
 	}
 	return append(buf, '}'), err
+}
+
+// errNoJSON says that a part of an action event is not what its name says; it can never be sent.
+var errNoJSON = errors.New("a part of it is no JSON of the right form")
+
+// appendMembers appends the members of a JSON object, each behind a comma.
+func appendMembers(buf []byte, object json.RawMessage) ([]byte, error) {
+	object = bytes.TrimSpace(object)
+	if len(object) == 0 {
+		return buf, nil
+	}
+	if object[0] != '{' || !json.Valid(object) {
+		return nil, errNoJSON
+	}
+	members := bytes.TrimSpace(object[1 : len(object)-1])
+	if len(members) == 0 {
+		return buf, nil
+	}
+	return append(append(buf, ','), members...), nil
 }
