@@ -55,6 +55,10 @@ orders: ## Try every order of every scenario's webhooks (the race detector makes
 e2e: ## Send the recorded call through real server processes, embedded and on Postgres and nats-server
 	scripts/with-postgres go test -count=1 -run 'TestTheRecordedCall|TestAKilledService|TestTheDemonstration' -v ./cmd/webhookd
 
+.PHONY: interop
+interop: ## Run the public clients of the trigger API (npm, Go, the Ruby client's requests) against webhookd
+	interop/run
+
 .PHONY: chaos
 chaos: ## Break a whole installation for two minutes (2 webhookd, Postgres, 3 NATS nodes) and check that nothing was lost
 	postgres=$$(scripts/with-postgres --installed) && go run ./internal/chaos/cmd -postgres "$$postgres" $(CHAOS)
@@ -96,6 +100,7 @@ fmt: ## Format the code (gofumpt, imports)
 tidy: ## Check that go.mod and go.sum say what the code needs, and that no module was tampered with
 	go mod tidy -diff
 	cd tools && go mod tidy -diff
+	cd interop/go && go mod tidy -diff
 	go mod verify
 
 .PHONY: docs
@@ -103,7 +108,7 @@ docs: ## Write the documents that are made from the code
 	go test ./internal/config -run TestTheReferenceIsInStep -update
 
 .PHONY: check
-check: ## Everything that must hold before a change goes in: tidy, build, vet, lint, orders, race, e2e, chaos-short
+check: ## Everything that must hold before a change goes in: tidy, build, vet, lint, orders, race, e2e, interop, chaos-short
 	$(MAKE) tidy
 	$(MAKE) build
 	$(MAKE) vet
@@ -111,6 +116,7 @@ check: ## Everything that must hold before a change goes in: tidy, build, vet, l
 	$(MAKE) orders
 	$(MAKE) race
 	$(MAKE) e2e
+	$(MAKE) interop
 	$(MAKE) chaos-short
 
 .PHONY: clean

@@ -52,6 +52,7 @@ func newRoot(proc process) *cobra.Command {
 		newSimulate(proc),
 		newTail(proc),
 		newClose(proc),
+		newHandlers(proc),
 		newRebuild(proc),
 		newRepublish(proc),
 		newCheckConfig(proc),

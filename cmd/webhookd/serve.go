@@ -36,6 +36,7 @@ func newServe(proc process) *cobra.Command {
 }
 
 func serve(ctx context.Context, proc process, cfg config.Config, demoFile string) error {
+	collectLess()
 	log := newLogger(cfg, proc.err)
 	for _, warning := range cfg.Warnings() {
 		log.Warn("set-up is weak", "warning", warning)
@@ -57,6 +58,12 @@ func serve(ctx context.Context, proc process, cfg config.Config, demoFile string
 		}()
 		defer func() { cancel(); <-shown }()
 	}
+	stopReloading := onReload(func() {
+		if err := service.Reload(ctx); err != nil {
+			log.Error("handlers are not reloaded", "error", err)
+		}
+	})
+	defer stopReloading()
 	failure := wait(ctx, service, log)
 	return errors.Join(failure, stop(proc, service, cfg.StopTimeout))
 }

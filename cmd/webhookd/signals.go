@@ -25,3 +25,21 @@ func onSignal(parent context.Context) (ctx context.Context, stop func()) {
 		cancel()
 	}
 }
+
+// onReload calls reload whenever the process gets SIGHUP, until stop, which waits for the one that runs.
+func onReload(reload func()) (stop func()) {
+	asked := make(chan os.Signal, 1)
+	done := make(chan struct{})
+	signal.Notify(asked, syscall.SIGHUP)
+	go func() {
+		defer close(done)
+		for range asked {
+			reload()
+		}
+	}()
+	return func() {
+		signal.Stop(asked)
+		close(asked)
+		<-done
+	}
+}

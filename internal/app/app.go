@@ -49,6 +49,7 @@ type App struct {
 	due      *due.Runner
 	relay    *relay.Relay
 	http     *httpapi.Server
+	handlers *handlers
 }
 
 // New opens and binds everything: the HTTP address first, so that one that is taken is told at once, then the spool, the
@@ -102,12 +103,17 @@ func (a *App) build(options Options) error {
 	if err != nil {
 		return err
 	}
+	if err := a.newHandlers(); err != nil {
+		return err
+	}
+	engine.Dispatcher = a.handlers.dispatcher
 	a.ingest = ingest.New(ingest.Config{
 		Store: a.store, Engine: engine, Logger: a.log, Now: options.Now, Committed: func() { a.due.Wake() },
 		Spool: a.spool, CommitTimeout: a.cfg.CommitTimeout, Ready: a.databaseReady, Away: !a.schema.current(),
 	})
 	a.due = due.New(due.Config{
 		Store: a.store, Engine: engine, CatchingUp: a.ingest.CatchingUp, Logger: a.log, Now: options.Now,
+		Dispatcher: a.handlers.dispatcher, Client: a.handlers.client,
 	})
 	a.relay = relay.New(relay.Config{
 		Store: a.store, Bus: a.bus, Logger: a.log, Now: options.Now,
@@ -123,6 +129,8 @@ func (a *App) build(options Options) error {
 		Metrics: scrapes,
 		Intake:  a.ingest, Reader: a.store, Quarantine: a.ingest, Ready: a.ready,
 		WebhookHeader: a.cfg.WebhookHeader, WebhookSecrets: secrets(a.cfg), BodyLimit: a.cfg.BodyLimit,
+		Triggers: a.handlers.service, Directory: a.handlers.service, Handlers: a.handlers.service,
+		TriggerReader: a.store, APIKeys: apiKeys(a.cfg),
 		GuardReads:    !loopback(a.listener.Addr()),
 		DefaultRegion: a.cfg.DefaultRegion, Version: options.Version, Logger: a.log, Now: options.Now,
 	})
@@ -137,6 +145,7 @@ func (a *App) Start(context.Context) error {
 	}
 	a.run("schema", a.schema.run, nil)
 	a.run("relay", a.schema.before(a.relay.Run), nil)
+	a.run("handlers", a.schema.before(a.loadHandlers), nil)
 	a.run("due rows", a.schema.before(a.due.Run), nil)
 	a.run("ingest", a.ingest.Run, func(context.Context) error { a.ingest.Stop(); return nil })
 	a.run("http", func(context.Context) error { return a.http.Serve(a.listener) }, a.http.Shutdown)

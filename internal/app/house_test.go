@@ -25,28 +25,32 @@ const module = "webhookd/internal/"
 // house says, for each package below internal, which of the others it may import. A new package gets its line here.
 var house = map[string][]string{
 	"app": {
-		"config", "correlate", "dialog", "due", "flow", "httpapi", "ingest", "ingest/spool", "metrics", "natsbus",
+		"callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "metrics", "natsbus",
 		"rebuild", "relay", "store", "store/postgres", "store/sqlite", "trigger", "web",
 	},
 
 	"config": {"correlate", "dialog"},
 	"web":    {}, // the wallboard reads what every client can read
 
-	"httpapi": {"correlate", "dialog", "flow", "ingest", "store", "trigger", "web"},
-	"due":     {"correlate", "dialog", "flow", "ingest", "store", "trigger"},
+	"httpapi": {"correlate", "dialog", "flow", "ingest", "store", "trigger", "triggerapi", "web"},
+	"due":     {"correlate", "dialog", "dispatch", "flow", "ingest", "store", "trigger"},
 	"relay":   {"correlate", "dialog", "flow", "natsbus", "store"},
 	"rebuild": {"correlate", "dialog", "flow", "ingest", "store"},
+	"callout": {}, // calls out; it knows no handler and no event
 	"metrics": {"due", "ingest", "ingest/spool", "relay"},
 
-	"ingest":       {"correlate", "dialog", "flow", "fsm", "ingest/spool", "store", "trigger"},
+	"ingest":       {"correlate", "dialog", "dispatch", "flow", "fsm", "ingest/spool", "store", "trigger", "triggerapi"},
 	"ingest/spool": {},
+	"dispatch":     {"callout", "correlate", "dialog", "flow", "store", "trigger", "triggerapi"},
 	"trigger":      {"correlate", "dialog", "flow", "store"},
+	"triggerapi":   {"store"}, // what clients of the trigger API say; between httpapi and ingest
 
 	"natsbus":        {"flow"},
 	"store":          {"correlate", "dialog", "flow"},
 	"store/bell":     {},
-	"store/postgres": {"correlate", "dialog", "flow", "store", "store/bell"},
-	"store/sqlite":   {"correlate", "dialog", "flow", "store", "store/bell"},
+	"store/tail":     {"store"},
+	"store/postgres": {"correlate", "dialog", "flow", "store", "store/bell", "store/tail"},
+	"store/sqlite":   {"correlate", "dialog", "flow", "store", "store/bell", "store/tail"},
 
 	"flow":      {"correlate", "dialog", "fsm"},
 	"correlate": {"dialog", "fsm"},
@@ -82,7 +86,7 @@ var owners = map[string][]string{
 	"github.com/pressly/goose": {"store/postgres", "store/sqlite"},
 	"github.com/valyala":       {"httpapi", "replay/simulate"},
 	"modernc.org/sqlite":       {"bench", "store/sqlite"},
-	"net/http":                 {"app", "bench", "chaos", "httpapi", "metrics", "replay", "replay/simulate", "web"},
+	"net/http":                 {"app", "bench", "callout", "chaos", "httpapi", "metrics", "replay", "replay/simulate", "web"},
 	"testing":                  {"store/everystore", "store/postgres/pgtest", "store/storetest"},
 }
 

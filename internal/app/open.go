@@ -11,6 +11,7 @@ import (
 
 	"webhookd/internal/config"
 	"webhookd/internal/correlate"
+	"webhookd/internal/httpapi"
 	"webhookd/internal/ingest/spool"
 	"webhookd/internal/natsbus"
 	"webhookd/internal/store"
@@ -103,6 +104,14 @@ func rules(cfg config.Config) (correlate.Rules, error) {
 		rows[cause] = parsed
 	}
 	return correlate.Rules{Causes: correlate.DefaultCauses().With(rows), DefaultRegion: cfg.DefaultRegion}, nil
+}
+
+func apiKeys(cfg config.Config) []httpapi.APIKey {
+	keys := make([]httpapi.APIKey, 0, len(cfg.APIKeys))
+	for _, key := range cfg.APIKeys {
+		keys = append(keys, httpapi.APIKey{Account: key.Account, Key: key.Key.Reveal()})
+	}
+	return keys
 }
 
 func secrets(cfg config.Config) []string {

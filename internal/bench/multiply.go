@@ -134,7 +134,7 @@ func (l *loader) load(ctx context.Context) (err error) {
 	}
 	for _, statement := range []string{
 		`select setval(pg_get_serial_sequence('journal', 'id'), (select max(id) from journal))`,
-		`select setval(pg_get_serial_sequence('outbox', 'id'), (select max(id) from outbox))`,
+		`update writer set outbox = (select max(id) from outbox)`,
 		`update relay set through = (select max(id) from outbox)`,
 	} {
 		if _, err := tx.ExecContext(ctx, statement); err != nil {

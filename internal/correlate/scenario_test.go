@@ -28,14 +28,15 @@ const (
 // believe it.
 var update = flag.Bool("update", false, "rewrite call.json, calls.json and events.txt of every scenario")
 
-// scenarioNames gives every scenario: each folder of fixtures/ but openings, which holds beginnings only.
+// scenarioNames gives every scenario: each folder of fixtures/ but openings, which holds beginnings only, and handlers,
+// which holds what is to happen on events.
 func scenarioNames(t testing.TB) []string {
 	t.Helper()
 	entries, err := os.ReadDir(fixtures)
 	require.NoError(t, err)
 	var names []string
 	for _, entry := range entries {
-		if entry.IsDir() && entry.Name() != "openings" {
+		if entry.IsDir() && entry.Name() != "openings" && entry.Name() != "handlers" {
 			names = append(names, entry.Name())
 		}
 	}

@@ -76,6 +76,12 @@ func (s *Set) Missing(evidence *Leg) []string {
 	return missing
 }
 
+// Has says whether the legs are here that are known for a uuid, a dialog's or a call's.
+func (s *Set) Has(uuid string) bool { return s.loaded[uuid] }
+
+// Legs is how many legs the set holds.
+func (s *Set) Legs() int { return len(s.legs) }
+
 func (s *Set) find(id string) *Leg { return s.legs[id] }
 
 func (s *Set) merged(evidence *Leg) *Leg {

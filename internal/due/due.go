@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"webhookd/internal/dispatch"
 	"webhookd/internal/ingest"
 	"webhookd/internal/store"
 )
@@ -18,6 +19,8 @@ import (
 const (
 	// lookAgain bounds how late a row is done that another instance put down and did not live to do.
 	lookAgain = 5 * time.Second
+	// together is how long rows that become due are waited for, to be done in one transaction.
+	together = 100 * time.Millisecond
 	// maxRows is how many rows one transaction does.
 	maxRows = 256
 	// retryAfter is how long a row waits that could not be done.
@@ -31,8 +34,11 @@ type Config struct {
 		NextDue(ctx context.Context) (at time.Time, ok bool, err error)
 	}
 	Engine *ingest.Engine
+	// Dispatcher does triggers, requests and broadcasts, and Client makes the requests; nil Dispatcher: there are none.
+	Dispatcher *dispatch.Dispatcher
+	Client     dispatch.Client
 	// CatchingUp, if not nil, says that webhooks may be on their way that the database does not know of. Silence means
-	// nothing then: calls are not reaped.
+	// nothing then: calls are not reaped, and triggers wait for what may call them off.
 	CatchingUp func() bool
 	Logger     *slog.Logger
 	Now        func() time.Time
@@ -45,6 +51,8 @@ type Runner struct {
 	next   atomic.Int64 // unix nanoseconds of the earliest row, 0 if there is none
 	done   atomic.Int64
 	failed atomic.Int64
+
+	errands errands
 }
 
 // New makes a Runner; Run makes it work.
@@ -80,6 +88,7 @@ func (r *Runner) Stats() Stats {
 func (r *Runner) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
+	defer r.errands.wait()
 	for {
 		select {
 		case <-ctx.Done():
@@ -91,7 +100,14 @@ func (r *Runner) Run(ctx context.Context) error {
 		if err != nil && ctx.Err() == nil {
 			r.cfg.Logger.Warn("due rows could not be done; they are tried again", "error", err)
 		}
-		timer.Reset(wait)
+		// Every commit wakes it; those of the next moments are looked at together.
+		timer.Reset(together)
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-timer.C:
+		}
+		timer.Reset(max(0, wait-together))
 	}
 }
 
@@ -142,10 +158,12 @@ func (r *Runner) do(ctx context.Context, limit int) error {
 	return r.write(ctx, 1, &rows, r.putOff)
 }
 
-type work func(ctx context.Context, tx store.Tx, now time.Time, rows []store.Due) error
+type work func(ctx context.Context, tx store.Tx, now time.Time, rows []store.Due) ([]dispatch.Errand, error)
 
 func (r *Runner) write(ctx context.Context, limit int, rows *[]store.Due, work work) error {
+	var claimed []dispatch.Errand
 	err := r.cfg.Store.Write(ctx, func(tx store.Tx) (err error) {
+		claimed = nil
 		defer func() {
 			if value := recover(); value != nil {
 				err = fmt.Errorf("do due rows: panic: %v", value)
@@ -159,46 +177,23 @@ func (r *Runner) write(ctx context.Context, limit int, rows *[]store.Due, work w
 		if err := tx.DropDue(ctx, *rows); err != nil {
 			return err
 		}
-		return work(ctx, tx, now, *rows)
+		claimed, err = work(ctx, tx, now, *rows)
+		return err
 	})
 	if err != nil {
 		return fmt.Errorf("do due rows: %w", err)
 	}
+	for _, errand := range claimed {
+		r.errands.start(func() { r.run(ctx, errand) })
+	}
 	return nil
 }
 
-func (r *Runner) work(ctx context.Context, tx store.Tx, now time.Time, rows []store.Due) error {
-	var settle, reap []store.Key
-	deaf := r.cfg.CatchingUp != nil && r.cfg.CatchingUp()
-	var again []store.Due
-	for _, row := range rows {
-		key := store.Key{Account: row.Account, UUID: row.CallUUID}
-		switch {
-		case row.Kind == store.DueSettle:
-			settle = append(settle, key)
-		case row.Kind == store.DueReap && deaf:
-			row.At = now.Add(lookAgain)
-			again = append(again, row)
-		case row.Kind == store.DueReap:
-			reap = append(reap, key)
-		default:
-			r.cfg.Logger.Error("dropped a due row of an unknown kind", "kind", row.Kind)
-		}
-	}
-	if len(again) > 0 {
-		if err := tx.PutDue(ctx, again); err != nil {
-			return err
-		}
-	}
-	if err := r.cfg.Engine.Reap(ctx, tx, now, reap); err != nil {
-		return err
-	}
-	return r.cfg.Engine.Settle(ctx, tx, now, settle)
-}
-
-func (r *Runner) putOff(ctx context.Context, tx store.Tx, now time.Time, rows []store.Due) error {
+func (r *Runner) putOff(
+	ctx context.Context, tx store.Tx, now time.Time, rows []store.Due,
+) ([]dispatch.Errand, error) {
 	for i := range rows {
 		rows[i].At = now.Add(retryAfter)
 	}
-	return tx.PutDue(ctx, rows)
+	return nil, tx.PutDue(ctx, rows)
 }

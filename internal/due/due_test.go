@@ -401,6 +401,9 @@ func TestARowThatCannotBeDoneBlocksNothing(t *testing.T) {
 		}
 		b.move(time.Minute)
 		require.Zero(t, b.runner.Stats().Overdue)
+		b.engine = &ingest.Engine{ // one that remembers nothing, so it has to read
+			Rules: correlate.DefaultRules(), SettleDelay: 10 * time.Second, RingLimit: time.Minute, CallLimit: time.Hour,
+		}
 		b.runner = b.start(t, brokenLegs{b.st, leg(2)})
 		b.pass(t, 0)
 		require.Equal(t, 4, b.count(t, "call_settled"))

@@ -38,7 +38,7 @@ func (s *Server) findCall(c *fiber.Ctx, suffix string) (call store.Call, ok bool
 	if err != nil {
 		return call, false, err
 	}
-	account, err := q.account()
+	account, err := accountOf(c, q)
 	if err != nil {
 		return call, false, err
 	}

@@ -57,6 +57,12 @@ type Dependency struct {
 	Optional bool
 }
 
+// APIKey is a key to the trigger API, and the account that it is for.
+type APIKey struct {
+	Account string // "" is the default account
+	Key     string
+}
+
 // Config is what a [Server] needs. Intake and Reader must be given; every other zero value has a default.
 type Config struct {
 	Intake     Intake
@@ -69,13 +75,24 @@ type Config struct {
 	// Metrics answers GET /metrics; nil: there is no such route.
 	Metrics http.Handler
 
+	// Triggers, Directory, Handlers and TriggerReader are what the trigger API works on; with nil Triggers there is no such
+	// API, and otherwise the others must be given, too.
+	Triggers      Triggers
+	Directory     Directory
+	Handlers      Handlers
+	TriggerReader TriggerReader
+	// APIKeys let in to the trigger API, each to its account; all are valid at once. With none, the API is open where
+	// GuardReads is false, to requests that a browser cannot have been tricked into, and closed otherwise. An empty key
+	// is never valid.
+	APIKeys []APIKey
+
 	// WebhookHeader is the header that carries the secret.
 	WebhookHeader string
 	// WebhookSecrets are all valid at once. With none, the door is open, but only to requests that a browser cannot
 	// have been tricked into (see local.go); an empty text is never a valid secret.
 	WebhookSecrets []string
-	// GuardReads asks for the secret on the routes that show calls, too. It is for a server that others than this
-	// machine can reach: calls hold numbers and names.
+	// GuardReads asks for the secret on the routes that show calls, too, and closes the trigger API where no API key is
+	// configured. It is for a server that others than this machine can reach: calls hold numbers and names.
 	GuardReads bool
 
 	BodyLimit      int           // bytes of a webhook

@@ -26,7 +26,10 @@ func TestEveryProblemIsDocumented(t *testing.T) {
 	} {
 		require.Contains(t, string(documentation), "| `"+code+"` |", "docs/http-api.md does not explain it")
 	}
-	for _, parameter := range filterParameters {
+	for _, route := range triggerRoutes() {
+		require.Contains(t, string(documentation), "| `"+route+"` |", "docs/http-api.md does not list it")
+	}
+	for _, parameter := range append([]string{"limit", "page", "pageSize", "after", "key"}, filterParameters...) {
 		require.Contains(t, string(documentation), "| `"+parameter+"` |", "docs/http-api.md does not explain it")
 	}
 }

@@ -9,6 +9,8 @@ import (
 
 	"webhookd/internal/ingest"
 	"webhookd/internal/store"
+	"webhookd/internal/trigger"
+	"webhookd/internal/triggerapi"
 )
 
 // kind is a sort of problem; it is the end of the problem's type URN and, but for refused webhooks, its code.
@@ -21,16 +23,30 @@ const (
 	kindParameterUnknown   kind = "parameter_unknown"
 	kindParameterInvalid   kind = "parameter_invalid"
 	kindWebhookRefused     kind = "webhook_refused"
+	kindBodyInvalid        kind = "body_invalid"
 	kindUnauthorized       kind = "unauthorized"
+	kindKeyRefused         kind = "api_key_refused"
 	kindNotLocal           kind = "not_local"
+	kindHandlerForeign     kind = "handler_foreign"
 	kindRouteNotFound      kind = "route_not_found"
 	kindAccountNotFound    kind = "account_not_found"
 	kindCallNotFound       kind = "call_not_found"
 	kindDialogNotFound     kind = "dialog_not_found"
+	kindHandlerNotFound    kind = "handler_not_found"
+	kindSubscriberNotFound kind = "subscriber_not_found"
+	kindTopicNotFound      kind = "topic_not_found"
+	kindBroadcastNotFound  kind = "broadcast_not_found"
 	kindMethodNotAllowed   kind = "method_not_allowed"
 	kindRequestTimeout     kind = "request_timeout"
+	kindHandlerExists      kind = "handler_exists"
+	kindHandlerOfFile      kind = "handler_of_file"
 	kindBodyTooLarge       kind = "body_too_large"
 	kindEncodingRefused    kind = "content_encoding_unsupported"
+	kindMediaType          kind = "media_type_unsupported"
+	kindHandlerInvalid     kind = "handler_invalid"
+	kindNameUnknown        kind = "name_unknown"
+	kindBodyUnfit          kind = "body_unfit"
+	kindTooMany            kind = "too_many_requests"
 	kindHeadersTooLarge    kind = "headers_too_large"
 	kindInternal           kind = "internal"
 	kindStorageUnavailable kind = "storage_unavailable"
@@ -49,16 +65,30 @@ var kinds = map[kind]struct {
 	kindParameterUnknown:   {fiber.StatusBadRequest, "Unknown query parameter", 0},
 	kindParameterInvalid:   {fiber.StatusBadRequest, "Invalid query parameter", 0},
 	kindWebhookRefused:     {fiber.StatusBadRequest, "Webhook refused", 0},
+	kindBodyInvalid:        {fiber.StatusBadRequest, "Body cannot be read", 0},
 	kindUnauthorized:       {fiber.StatusUnauthorized, "Secret missing or wrong", 0},
+	kindKeyRefused:         {fiber.StatusUnauthorized, "API key missing or wrong", 0},
 	kindNotLocal:           {fiber.StatusForbidden, "Request is not local", 0},
+	kindHandlerForeign:     {fiber.StatusForbidden, "Another account's handler", 0},
 	kindRouteNotFound:      {fiber.StatusNotFound, "No such route", 0},
 	kindAccountNotFound:    {fiber.StatusNotFound, "No such account", 0},
 	kindCallNotFound:       {fiber.StatusNotFound, "No such call", 0},
 	kindDialogNotFound:     {fiber.StatusNotFound, "No such dialog", 0},
+	kindHandlerNotFound:    {fiber.StatusNotFound, "No such handler", 0},
+	kindSubscriberNotFound: {fiber.StatusNotFound, "No such subscriber", 0},
+	kindTopicNotFound:      {fiber.StatusNotFound, "No such topic", 0},
+	kindBroadcastNotFound:  {fiber.StatusNotFound, "No such broadcast", 0},
 	kindMethodNotAllowed:   {fiber.StatusMethodNotAllowed, "Method not allowed", 0},
 	kindRequestTimeout:     {fiber.StatusRequestTimeout, "Request took too long to arrive", 0},
+	kindHandlerExists:      {fiber.StatusConflict, "Handler exists", 0},
+	kindHandlerOfFile:      {fiber.StatusConflict, "Handler comes from the file", 0},
 	kindBodyTooLarge:       {fiber.StatusRequestEntityTooLarge, "Body too large", 0},
 	kindEncodingRefused:    {fiber.StatusUnsupportedMediaType, "Content-Encoding not supported", 0},
+	kindMediaType:          {fiber.StatusUnsupportedMediaType, "Neither JSON nor a form", 0},
+	kindHandlerInvalid:     {fiber.StatusUnprocessableEntity, "Invalid handler", 0},
+	kindNameUnknown:        {fiber.StatusUnprocessableEntity, "No such handler or flow", 0},
+	kindBodyUnfit:          {fiber.StatusUnprocessableEntity, "Body cannot be used", 0},
+	kindTooMany:            {fiber.StatusTooManyRequests, "Too many requests", 1},
 	kindHeadersTooLarge:    {fiber.StatusRequestHeaderFieldsTooLarge, "Headers too large", 0},
 	kindInternal:           {fiber.StatusInternalServerError, "Internal error", 0},
 	kindStorageUnavailable: {fiber.StatusServiceUnavailable, "Storage unavailable", 5},
@@ -73,9 +103,11 @@ type problem struct {
 	kind      kind
 	code      string // "" for that of the kind
 	detail    string
-	parameter string   // the query parameter concerned
-	allowed   []string // what that parameter may be
-	cause     error    // for the log only
+	parameter string             // the query parameter concerned
+	allowed   []string           // what that parameter may be
+	faults    []triggerapi.Fault // of a body
+	problems  []trigger.Problem  // of a handler's definition
+	cause     error              // for the log only
 }
 
 func (p *problem) Error() string {
@@ -98,6 +130,7 @@ type problemJSON struct {
 	Code      string   `json:"code"`
 	Parameter string   `json:"parameter,omitempty"`
 	Allowed   []string `json:"allowed,omitempty"`
+	Errors    any      `json:"errors,omitempty"` // what is wrong with a body, one by one
 }
 
 // problemOf says what to answer to an error of a handler.
@@ -214,8 +247,14 @@ func (s *Server) answerProblem(c *fiber.Ctx, p *problem) error {
 	if p.kind == kindUnauthorized {
 		c.Set(fiber.HeaderWWWAuthenticate, `Secret realm="webhookd", header="`+s.cfg.WebhookHeader+`"`)
 	}
+	if p.kind == kindKeyRefused {
+		c.Set(fiber.HeaderWWWAuthenticate, keyScheme+` realm="webhookd"`)
+	}
 	if p.kind == kindEncodingRefused {
 		c.Set(fiber.HeaderAcceptEncoding, "identity")
+	}
+	if speaksNovu([]byte(c.Path())) {
+		return s.answerNovu(c, p, k.status)
 	}
 	return answerJSON(c, k.status, "application/problem+json", problemJSON{
 		Type:      "urn:webhookd:problem:" + string(p.kind),
@@ -226,5 +265,17 @@ func (s *Server) answerProblem(c *fiber.Ctx, p *problem) error {
 		Code:      orDefault(p.code, string(p.kind)),
 		Parameter: p.parameter,
 		Allowed:   p.allowed,
+		Errors:    errorsOf(p),
 	})
+}
+
+// errorsOf gives what is wrong with a body; nil where nothing is.
+func errorsOf(p *problem) any {
+	switch {
+	case len(p.problems) > 0:
+		return p.problems
+	case len(p.faults) > 0:
+		return p.faults
+	}
+	return nil
 }

@@ -111,7 +111,7 @@ func (s *Server) recoverNext(c *fiber.Ctx) (err error) {
 	defer func() {
 		if what := recover(); what != nil {
 			p := problemOf(fmt.Errorf("panic: %v\n%s", what, debug.Stack()))
-			if c.Method() == fiber.MethodPost {
+			if c.Method() == fiber.MethodPost && !s.asksForKey([]byte(c.Path())) {
 				p = webhookProblem(p.cause)
 			}
 			err = p

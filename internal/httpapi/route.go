@@ -24,6 +24,9 @@ func (s *Server) route() {
 	s.app.Get("/v1/calls/:call_uuid/timeline", s.guardRead, s.getTimeline)
 	s.app.Post("/v1/calls/:call_uuid/close", s.postClose)
 	s.app.Get("/v1/dialogs/:dialog_uuid", s.guardRead, s.getDialog)
+	if s.cfg.Triggers != nil {
+		s.routeTriggers()
+	}
 }
 
 // getIndex says what is where to people.
@@ -38,6 +41,9 @@ func (s *Server) getIndex(c *fiber.Ctx) error {
 		"GET /v1/dialogs/{dialog_uuid}",
 		"GET /healthz",
 		"GET /readyz",
+	}
+	if s.cfg.Triggers != nil {
+		routes = append(routes, triggerRoutes()...)
 	}
 	if s.cfg.Metrics != nil {
 		routes = append(routes, "GET /metrics")

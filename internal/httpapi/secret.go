@@ -56,7 +56,7 @@ func (s *Server) guardRead(c *fiber.Ctx) error {
 
 // allowBody says, once the headers are here, how large a body may be read.
 func (s *Server) allowBody(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
-	if s.authorized(header) {
+	if s.mayHandIn(header) {
 		return fasthttp.RequestConfig{MaxRequestBodySize: s.cfg.BodyLimit}
 	}
 	return fasthttp.RequestConfig{MaxRequestBodySize: min(strangerBodyLimit, s.cfg.BodyLimit)}
@@ -72,7 +72,10 @@ func unauthorized(header string) *problem {
 // stranger's is told apart only where the length was announced.
 func (s *Server) tooLarge(c *fiber.Ctx) *problem {
 	header := &c.Request().Header
-	if header.ContentLength() > 0 && !s.authorized(header) {
+	if header.ContentLength() > 0 && !s.mayHandIn(header) {
+		if s.asksForKey(header.RequestURI()) {
+			return keyRefused()
+		}
 		return unauthorized(s.cfg.WebhookHeader)
 	}
 	return &problem{kind: kindBodyTooLarge, detail: s.limits() +

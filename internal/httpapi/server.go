@@ -18,6 +18,7 @@ type Server struct {
 	cfg     Config
 	app     *fiber.App
 	secrets secrets
+	keys    keys
 
 	// base ends when a stop has run out of patience; requests end with it, not with the beginning of the stop.
 	base   context.Context //nolint:containedctx // it is the life of the server, which no caller has
@@ -32,6 +33,7 @@ type Server struct {
 func New(cfg Config) *Server {
 	s := &Server{cfg: cfg.withDefaults()}
 	s.secrets = newSecrets(s.cfg.WebhookSecrets)
+	s.keys = newKeys(s.cfg.APIKeys)
 	s.base, s.cancel = context.WithCancel(context.Background())
 	s.app = fiber.New(fiber.Config{
 		CaseSensitive:                true,

@@ -11,6 +11,7 @@ import (
 
 	"webhookd/internal/correlate"
 	"webhookd/internal/dialog"
+	"webhookd/internal/dispatch"
 	"webhookd/internal/flow"
 	"webhookd/internal/store"
 )
@@ -23,6 +24,7 @@ type batch struct {
 	accounts map[string]*accountBatch
 	wanted   []store.Key
 	outbox   []*store.OutboxRow
+	changes  []dispatch.Change     // what the outbox rows tell of, for handlers
 	due      map[dueKey]*store.Due // nil: drop
 	// fetch loads what is wanted, and fetchCalls calls by their ids: load and loadCalls, unless the batch is worked out
 	// from the journal alone.
@@ -35,23 +37,29 @@ type dueKey struct {
 	kind          store.DueKind
 }
 
-// accountBatch is one account's part.
+// accountBatch is one account's part: what is known of its calls, and what of that is to be written.
 type accountBatch struct {
 	set   *correlate.Set
 	calls map[string]*callState
 	asked map[string]bool // uuids of the calls that were read, if they exist
+
 	legs  map[string]bool // uuids of the legs to be written
+	dirty map[string]bool // uuids of the calls to be written
 }
 
 // callState is a call while a batch works on it.
 type callState struct {
 	row    store.Call
 	ledger flow.Ledger
-	dirty  bool
 }
 
 func newBatch(e *Engine, tx store.Tx, now time.Time) *batch {
-	b := &batch{engine: e, tx: tx, now: now, accounts: map[string]*accountBatch{}, due: map[dueKey]*store.Due{}}
+	b := &batch{engine: e, tx: tx, now: now, due: map[dueKey]*store.Due{}}
+	if tx == nil {
+		b.accounts = map[string]*accountBatch{}
+	} else {
+		b.accounts = e.memory.recall(tx)
+	}
 	b.fetch, b.fetchCalls = b.load, b.loadCalls
 	return b
 }
@@ -61,7 +69,7 @@ func (b *batch) account(name string) *accountBatch {
 	if a == nil {
 		a = &accountBatch{
 			set:   correlate.NewSet(b.engine.Rules, name),
-			calls: map[string]*callState{}, asked: map[string]bool{}, legs: map[string]bool{},
+			calls: map[string]*callState{}, asked: map[string]bool{}, legs: map[string]bool{}, dirty: map[string]bool{},
 		}
 		b.accounts[name] = a
 	}
@@ -85,8 +93,14 @@ func (b *batch) want(p *Piece) {
 // load reads the wanted calls with all their legs.
 func (b *batch) load(ctx context.Context) error {
 	slices.SortFunc(b.wanted, compareKeys)
-	keys := slices.Compact(b.wanted)
+	keys := slices.DeleteFunc(slices.Compact(b.wanted), func(key store.Key) bool {
+		a := b.account(key.Account)
+		return a.set.Has(key.UUID) && a.asked[key.UUID]
+	})
 	b.wanted = nil
+	if len(keys) == 0 {
+		return nil
+	}
 	rows, err := b.tx.Legs(ctx, keys)
 	if err != nil {
 		return fmt.Errorf("read legs: %w", err)
@@ -188,7 +202,7 @@ func (a *accountBatch) call(account, id string) *callState {
 // effect carries over what one entry did to one call.
 func (b *batch) effect(a *accountBatch, entry *store.Entry, effect *correlate.Effect) {
 	state := a.call(entry.Account, effect.CallUUID)
-	state.dirty = true
+	a.dirty[effect.CallUUID] = true
 	b.schedule(entry, effect)
 	if effect.After == nil {
 		state.row.MergedInto = effect.Into
@@ -201,8 +215,10 @@ func (b *batch) effect(a *accountBatch, entry *store.Entry, effect *correlate.Ef
 	if entry.Origin == store.OriginPBX {
 		state.row.HeardAt = later(state.row.HeardAt, entry.ReceivedAt)
 	}
-	changed := effect.Before == nil || !sameRecord(effect.Before, effect.After)
 	steps := effect.Steps
+	// With steps there is something to publish either way; whether the record changed decides about a revision only.
+	changed := effect.Before == nil || (len(steps) > 0 && state.row.Revision == 0) ||
+		!sameRecord(effect.Before, effect.After)
 	if changed && state.row.Revision > 0 && effect.Before != nil && effect.Before.State == correlate.StateEnded &&
 		effect.After.State == correlate.StateEnded {
 		// Evidence that came after the call was settled: say so with a new revision (design §6).
@@ -236,12 +252,16 @@ func (b *batch) publish(state *callState, entry *store.Entry, call *correlate.Ca
 	state.row.UpdatedAt = later(state.row.UpdatedAt, entry.ReceivedAt)
 	state.row.Record = flow.EncodeRecord(call, state.row.Seq, state.row.Revision, state.row.UpdatedAt)
 	state.row.Index = index(call)
-	b.outbox = append(b.outbox, &store.OutboxRow{
+	row := &store.OutboxRow{
 		JournalID: entry.ID,
 		CreatedAt: b.now,
 		Change: flow.Change{
 			Account: entry.Account, CallUUID: call.CallUUID, Record: state.row.Record, Events: events,
 		},
+	}
+	b.outbox = append(b.outbox, row)
+	b.changes = append(b.changes, dispatch.Change{
+		Row: row, Call: call, Revision: state.row.Revision, Arrived: entry.ReceivedAt,
 	})
 }
 
@@ -279,19 +299,29 @@ func (b *batch) schedule(entry *store.Entry, effect *correlate.Effect) {
 
 // write puts everything that changed into the store, each kind in one go.
 func (b *batch) write(ctx context.Context) error {
-	legs, calls := b.rows()
-	if err := b.tx.PutLegs(ctx, legs); err != nil {
-		return fmt.Errorf("write legs: %w", err)
-	}
-	if err := b.tx.PutCalls(ctx, calls); err != nil {
-		return fmt.Errorf("write calls: %w", err)
-	}
-	if len(b.outbox) > 0 {
-		if err := b.tx.AppendOutbox(ctx, b.outbox); err != nil {
-			return fmt.Errorf("append to outbox: %w", err)
+	changes := store.Changes{Outbox: b.outbox}
+	changes.Legs, changes.Calls = b.rows()
+	for key, row := range b.due {
+		if row != nil {
+			changes.PutDue = append(changes.PutDue, *row)
+		} else {
+			changes.DropDue = append(changes.DropDue, store.Due{Account: key.account, CallUUID: key.call, Kind: key.kind})
 		}
 	}
-	return b.writeDue(ctx)
+	if b.engine.Dispatcher != nil && len(b.changes) > 0 {
+		follows, err := b.engine.Dispatcher.Events(ctx, b.tx, b.now, b.changes)
+		if err != nil {
+			return fmt.Errorf("evaluate handlers: %w", err)
+		}
+		changes.Outbox = append(changes.Outbox, follows.Outbox...)
+		changes.PutDue = append(changes.PutDue, follows.PutDue...)
+		changes.DropDue = append(changes.DropDue, follows.DropDue...)
+	}
+	if err := b.tx.Keep(ctx, changes); err != nil {
+		return fmt.Errorf("write batch: %w", err)
+	}
+	b.engine.memory.keep(b)
+	return nil
 }
 
 // rows gives the legs and calls that changed, in order.
@@ -304,36 +334,11 @@ func (b *batch) rows() (legs []store.Leg, calls []store.Call) {
 				Account: account, DialogUUID: id, CallUUID: link.Call, Evidence: leg.Encode(),
 			})
 		}
-		for _, id := range slices.Sorted(maps.Keys(a.calls)) {
+		for _, id := range slices.Sorted(maps.Keys(a.dirty)) {
 			state := a.calls[id]
-			if !state.dirty {
-				continue
-			}
 			state.row.Ledger = state.ledger.Encode()
 			calls = append(calls, state.row)
 		}
 	}
 	return legs, calls
-}
-
-func (b *batch) writeDue(ctx context.Context) error {
-	var put, drop []store.Due
-	for key, row := range b.due {
-		if row != nil {
-			put = append(put, *row)
-		} else {
-			drop = append(drop, store.Due{Account: key.account, CallUUID: key.call, Kind: key.kind})
-		}
-	}
-	if len(put) > 0 {
-		if err := b.tx.PutDue(ctx, put); err != nil {
-			return fmt.Errorf("write due rows: %w", err)
-		}
-	}
-	if len(drop) > 0 {
-		if err := b.tx.DropDue(ctx, drop); err != nil {
-			return fmt.Errorf("drop due rows: %w", err)
-		}
-	}
-	return nil
 }

@@ -37,6 +37,7 @@ func (e *Engine) close(ctx context.Context, tx store.Tx, now time.Time, key stor
 	if err := b.load(ctx); err != nil {
 		return 0, err
 	}
+	e.memory.keep(b)
 	a := b.account(key.Account)
 	call := a.set.Call(key.UUID)
 	if call == nil || a.calls[key.UUID] == nil {

@@ -9,12 +9,15 @@ import (
 
 	"webhookd/internal/correlate"
 	"webhookd/internal/dialog"
+	"webhookd/internal/dispatch"
 	"webhookd/internal/store"
 )
 
-// Engine applies journal entries to calls inside a transaction of the store. It keeps no state between calls and may
-// be used by several goroutines.
+// Engine applies journal entries to calls inside a transaction of the store. What it remembers between transactions
+// only saves reading; it may be used by several goroutines, but with one store only.
 type Engine struct {
+	memory memory
+
 	// Rules is what the installation configured about the meaning of calls.
 	Rules correlate.Rules
 	// SettleDelay is how long after its end a call is settled (design §6).
@@ -22,6 +25,8 @@ type Engine struct {
 	// RingLimit and CallLimit are how long a call that is not, or is, connected may go without a webhook before its
 	// open legs are closed for it (design §6).
 	RingLimit, CallLimit time.Duration
+	// Dispatcher does what handlers say about the events of a batch; nil if there are none.
+	Dispatcher *dispatch.Dispatcher
 }
 
 // Piece is one journal entry and what it tells of a dialog.
@@ -63,6 +68,7 @@ func (e *Engine) Apply(ctx context.Context, tx store.Tx, now time.Time, pieces [
 		}
 	}
 	if len(live) == 0 {
+		e.memory.keep(b)
 		return nil
 	}
 	if err := b.load(ctx); err != nil {

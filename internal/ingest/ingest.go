@@ -14,9 +14,11 @@ import (
 
 // Bounds of one batch and of what may wait; see docs/architecture.md.
 const (
-	maxBatch      = 1024    // webhooks in one transaction
-	maxBatchBytes = 8 << 20 // of bodies in one transaction
-	maxWaiting    = 16384   // webhooks that wait, beyond which the door says busy
+	maxBatch      = 1024                 // webhooks in one transaction
+	maxBatchBytes = 8 << 20              // of bodies in one transaction
+	maxWaiting    = 16384                // webhooks that wait, beyond which the door says busy
+	together      = 4 * time.Millisecond // between the beginnings of two batches, if more than one webhook comes in it
+	inCompany     = 1.1                  // webhooks in a batch on average, from which on more are waited for
 )
 
 // DefaultCommitTimeout is Config.CommitTimeout if that is 0.
@@ -55,6 +57,10 @@ type Ingest struct {
 
 	database circuit
 	left     leftBehind
+
+	// Of Run.
+	began   time.Time // the last batch
+	company float64   // how many webhooks share a batch, lately
 }
 
 // request is a webhook that waits for its commit, or a refused body that waits for the spool.
@@ -194,6 +200,7 @@ func (i *Ingest) Run(ctx context.Context) error {
 	defer stop()
 	for range i.wake {
 		for {
+			i.gather(ctx)
 			batch, more := i.take()
 			if len(batch) == 0 {
 				if !more {
@@ -201,10 +208,23 @@ func (i *Ingest) Run(ctx context.Context) error {
 				}
 				break
 			}
+			i.company += (float64(len(batch)) - i.company) / 16
 			i.process(ctx, batch)
 		}
 	}
 	return nil
+}
+
+// gather lets some time pass since the last batch began, if webhooks come faster than they would be committed alone:
+// a commit has its cost, however many share it. Whoever sends one webhook after the other is not held up.
+func (i *Ingest) gather(ctx context.Context) {
+	defer func() { i.began = time.Now() }()
+	if i.company < inCompany {
+		return
+	}
+	if pause := together - time.Since(i.began); pause > 0 {
+		wait(ctx, pause)
+	}
 }
 
 // Stop makes Submit refuse what comes and lets Run end once everything that waits is answered. It does not wait.

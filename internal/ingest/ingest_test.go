@@ -268,13 +268,13 @@ type faultyTx struct {
 	fail func(dialogUUID string) error
 }
 
-func (f faultyTx) PutLegs(ctx context.Context, legs []store.Leg) error {
-	for _, leg := range legs {
+func (f faultyTx) Keep(ctx context.Context, changes store.Changes) error {
+	for _, leg := range changes.Legs {
 		if err := f.fail(leg.DialogUUID); err != nil {
 			return err
 		}
 	}
-	return f.Tx.PutLegs(ctx, legs)
+	return f.Tx.Keep(ctx, changes)
 }
 
 // One webhook that cannot be committed, or that makes the program panic, is found and set apart; the others of its

@@ -14,6 +14,9 @@ import (
 // of the call's last webhook (design §6). A call that was heard of since is looked at again later. It belongs into the
 // transaction that drops the due rows.
 func (e *Engine) Reap(ctx context.Context, tx store.Tx, now time.Time, calls []store.Key) error {
+	if len(calls) == 0 {
+		return nil
+	}
 	b := newBatch(e, tx, now)
 	b.wanted = append(b.wanted, calls...)
 	if err := b.load(ctx); err != nil {
@@ -37,6 +40,7 @@ func (e *Engine) Reap(ctx context.Context, tx store.Tx, now time.Time, calls []s
 		}
 		pieces = append(pieces, closes...)
 	}
+	e.memory.keep(b)
 	if len(again) > 0 {
 		if err := tx.PutDue(ctx, again); err != nil {
 			return fmt.Errorf("write due rows: %w", err)

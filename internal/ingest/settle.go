@@ -39,6 +39,9 @@ func (m made) entry(account string, now time.Time, origin store.Origin) (*store.
 // Settle publishes call_settled for calls that have ended, with the next revision; calls that are open again, were
 // merged away, or do not exist are left alone (design §6). It belongs into the transaction that drops the due rows.
 func (e *Engine) Settle(ctx context.Context, tx store.Tx, now time.Time, calls []store.Key) error {
+	if len(calls) == 0 {
+		return nil
+	}
 	b := newBatch(e, tx, now)
 	b.wanted = append(b.wanted, calls...)
 	if err := b.load(ctx); err != nil {
@@ -62,6 +65,7 @@ func (e *Engine) Settle(ctx context.Context, tx store.Tx, now time.Time, calls [
 		ended = append(ended, key)
 	}
 	if len(entries) == 0 {
+		e.memory.keep(b)
 		return nil
 	}
 	if err := tx.Append(ctx, entries); err != nil {
@@ -81,6 +85,6 @@ func (e *Engine) Settle(ctx context.Context, tx store.Tx, now time.Time, calls [
 // settle publishes the next revision of an ended call.
 func (b *batch) settle(state *callState, entry *store.Entry, call *correlate.Call) {
 	state.row.Revision++
-	state.dirty = true
+	b.account(entry.Account).dirty[call.CallUUID] = true
 	b.publish(state, entry, call, []correlate.Step{settled(call)})
 }

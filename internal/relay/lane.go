@@ -19,8 +19,7 @@ type lane struct {
 	partialID int64   // the row at which the lane stopped,
 	partial   int     // and how many of its events are on the stream
 	hold      []store.Held
-	show      map[string]showing // by key: what the bucket is to show after the rows dealt with,
-	shown     map[string]bool    // and what of that it does show
+	show      map[string]showing // by key: what the bucket is to show after the rows dealt with
 }
 
 // split puts rows, in ID order, into lanes.
@@ -41,7 +40,7 @@ func split(rows []store.OutboxRow) []*lane {
 		root := groups.find(store.Key{Account: rows[i].Account, UUID: rows[i].CallUUID})
 		l := byGroup[root]
 		if l == nil {
-			l = &lane{show: make(map[string]showing), shown: make(map[string]bool)}
+			l = &lane{show: make(map[string]showing)}
 			byGroup[root] = l
 			lanes = append(lanes, l)
 		}
@@ -71,24 +70,8 @@ func (g groups) find(key store.Key) store.Key {
 
 func (g groups) join(a, b store.Key) { g[g.find(b)] = g.find(a) }
 
-// run deals with the lane's rows in order, up to the first that cannot be published now, and then shows its calls. The
-// bucket is not left until all lanes are done: it syncs its file while the stream syncs that of another lane's events.
+// run deals with the lane's rows in order, up to the first that cannot be published now.
 func (n *lane) run(p *progress) error {
-	err := n.send(p)
-	if err != nil && p.soft.Err() == nil {
-		return err // what fails now would fail for the bucket too
-	}
-	for key, one := range n.show {
-		if err := one.apply(p.hard, p.relay); err != nil {
-			return err
-		}
-		n.shown[key] = true
-	}
-	return err
-}
-
-// send deals with the lane's rows but for the bucket.
-func (n *lane) send(p *progress) error {
 	blocked := make(map[store.Key]bool)
 	for _, row := range n.rows {
 		if p.done[row.ID] {

@@ -6,6 +6,8 @@ import (
 	"maps"
 	"math"
 	"slices"
+	"sync"
+	"time"
 
 	"golang.org/x/sync/errgroup"
 
@@ -21,13 +23,16 @@ type progress struct {
 	hard  context.Context // done: give up what was begun
 
 	prepared bool               // the stream and the bucket were there when last looked for
-	through  int64              // the position
+	through  int64              // up to which rows are dealt with, but for the bucket
+	saved    int64              // what the store knows of it
+	moving   time.Time          // since when it knows less, zero if it does not
+	adopted  time.Time          // when the store was last asked for the position
 	blocked  map[store.Key]bool // calls with rows that are held back
 	held     int                // how many rows are held back in the store
 	sent     map[int64]int      // how many events of a row that is not dealt with are on the stream
 	done     map[int64]bool     // rows above the position that are dealt with, but for the bucket
-	hold     []store.Held       // rows above the position that are to be held back
-	show     map[string]showing // by key: what the bucket does not show yet
+	hold     []store.Held       // rows above saved that are to be held back
+	show     map[string]showing // by key: what the bucket does not show yet, of rows above saved
 }
 
 func newProgress(r *Relay) *progress {
@@ -44,6 +49,10 @@ func newProgress(r *Relay) *progress {
 func (p *progress) begin(soft, hard context.Context) {
 	p.soft, p.hard = soft, hard
 	p.prepared = true
+	// Another leader may have been further, or not as far as this one was. What this one published without saving its
+	// position goes out again, with the same ids: the stream knows them.
+	p.through, p.saved = 0, 0
+	p.adopted, p.moving = time.Time{}, time.Time{}
 	for _, held := range p.hold {
 		delete(p.done, held.OutboxID)
 	}
@@ -57,14 +66,21 @@ func (p *progress) begin(soft, hard context.Context) {
 
 // drain deals with the outbox until it is empty. An error is one that may pass.
 func (p *progress) drain() error {
-	if err := p.adopt(); err != nil {
-		return err
+	// An operator may have let held rows go; nobody else changes what is known here.
+	if p.adopted.IsZero() || time.Since(p.adopted) > netPoll || len(p.blocked) > 0 {
+		if err := p.adopt(); err != nil {
+			return err
+		}
 	}
 	if !p.prepared {
 		if err := p.relay.bus.Prepare(p.soft); err != nil {
 			return err
 		}
 		p.prepared = true
+	}
+	if err := p.save(saveEvery); err != nil {
+		p.prepared = false
+		return err
 	}
 	for p.soft.Err() == nil {
 		rows, err := p.relay.store.Unsent(p.soft, p.through, p.relay.config.Batch)
@@ -85,7 +101,14 @@ func (p *progress) drain() error {
 			p.prepared = false
 			return err
 		}
+		if err := p.save(saveEvery); err != nil {
+			p.prepared = false
+			return err
+		}
 		p.relay.gauges.recover()
+		if len(rows) < p.relay.config.Batch {
+			return nil // what was committed since wakes the relay again
+		}
 	}
 	return nil
 }
@@ -103,13 +126,14 @@ func (p *progress) adopt() error {
 		}
 	}
 	p.held = len(position.Held)
-	p.moved(position.Through)
+	p.saved = max(p.saved, position.Through)
+	p.dealt(max(p.through, position.Through))
+	p.adopted = time.Now()
 	return nil
 }
 
-// round publishes one window of rows, shows its calls in the bucket, and moves the position as far as it can.
+// round publishes one window of rows.
 func (p *progress) round(rows []store.OutboxRow) error {
-	unshown := p.flush() // before the lanes, which may bring something newer for the same key
 	lanes := split(rows)
 	group := errgroup.Group{}
 	group.SetLimit(p.relay.config.Lanes)
@@ -121,11 +145,18 @@ func (p *progress) round(rows []store.OutboxRow) error {
 		p.take(lane)
 	}
 	// What the lanes did before one failed is kept.
-	moved := p.advance(rows)
-	return cmp.Or(failed, unshown, moved)
+	through := rows[len(rows)-1].ID
+	for i := range rows {
+		if !p.done[rows[i].ID] {
+			through = rows[i].ID - 1
+			break
+		}
+	}
+	p.dealt(max(p.through, through))
+	return failed
 }
 
-// take adds what a lane did.
+// take takes over what a lane has done.
 func (p *progress) take(lane *lane) {
 	for _, id := range lane.done {
 		p.done[id] = true
@@ -139,52 +170,10 @@ func (p *progress) take(lane *lane) {
 		p.hold = append(p.hold, held)
 	}
 	maps.Copy(p.show, lane.show)
-	for key := range lane.shown {
-		delete(p.show, key)
-	}
 }
 
-// flush shows in the bucket what the lanes of an earlier round could not.
-func (p *progress) flush() error {
-	for key, one := range p.show {
-		if err := one.apply(p.hard, p.relay); err != nil {
-			return err
-		}
-		delete(p.show, key)
-	}
-	return nil
-}
-
-// advance moves the position to before the first of rows that is not dealt with.
-func (p *progress) advance(rows []store.OutboxRow) error {
-	through := rows[len(rows)-1].ID
-	for i := range rows {
-		if !p.done[rows[i].ID] {
-			through = rows[i].ID - 1
-			break
-		}
-	}
-	for _, one := range p.show {
-		through = min(through, one.row-1)
-	}
-	if through <= p.through || p.hard.Err() != nil {
-		return nil //nolint:nilerr // whoever ended it knows
-	}
-	slices.SortFunc(p.hold, func(a, b store.Held) int { return cmp.Compare(a.OutboxID, b.OutboxID) })
-	at := 0
-	for at < len(p.hold) && p.hold[at].OutboxID <= through {
-		at++
-	}
-	if err := p.relay.store.Advance(p.hard, through, p.hold[:at:at], nil); err != nil {
-		return err
-	}
-	p.held += at
-	p.moved(through)
-	return nil
-}
-
-// moved takes a new position and forgets what lies behind it.
-func (p *progress) moved(through int64) {
+// dealt moves the place up to which rows are dealt with, and forgets what lies behind it.
+func (p *progress) dealt(through int64) {
 	p.through = through
 	for id := range p.done {
 		if id <= through {
@@ -196,7 +185,59 @@ func (p *progress) moved(through int64) {
 			delete(p.sent, id)
 		}
 	}
-	p.hold = slices.DeleteFunc(p.hold, func(held store.Held) bool { return held.OutboxID <= through })
+	if p.moving.IsZero() && p.through > p.saved {
+		p.moving = time.Now()
+	}
 	p.relay.gauges.position.Store(through)
-	p.relay.gauges.held.Store(int64(p.held))
+	p.relay.gauges.held.Store(int64(p.held + len(p.hold)))
+}
+
+// save shows in the bucket what it does not show yet, and then moves the position that the store knows, if it has been
+// behind for so long. Both are done for many rows at once: a call that changed twice since is shown once, and what is
+// not saved when this process dies is published again with the same ids.
+func (p *progress) save(behind time.Duration) error {
+	if p.moving.IsZero() || time.Since(p.moving) < behind {
+		return nil
+	}
+	unshown := p.flush()
+	through := p.through
+	for _, one := range p.show {
+		through = min(through, one.row-1)
+	}
+	if through > p.saved && p.hard.Err() == nil {
+		slices.SortFunc(p.hold, func(a, b store.Held) int { return cmp.Compare(a.OutboxID, b.OutboxID) })
+		at := 0
+		for at < len(p.hold) && p.hold[at].OutboxID <= through {
+			at++
+		}
+		if err := p.relay.store.Advance(p.hard, through, p.hold[:at:at], nil); err != nil {
+			return err
+		}
+		p.held += at
+		p.hold = slices.Delete(p.hold, 0, at)
+		p.saved = through
+	}
+	if unshown == nil && p.saved >= p.through {
+		p.moving = time.Time{}
+	}
+	return unshown
+}
+
+// flush changes the bucket, many keys at once.
+func (p *progress) flush() error {
+	var mu sync.Mutex
+	group := errgroup.Group{}
+	group.SetLimit(p.relay.config.Lanes)
+	for key, one := range maps.Clone(p.show) {
+		group.Go(func() error {
+			if err := one.apply(p.hard, p.relay); err != nil {
+				return err
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			delete(p.show, key)
+			return nil
+		})
+	}
+	return group.Wait()
 }

@@ -58,7 +58,8 @@ const (
 	stopGrace    = 2 * time.Second // for what is on its way when the relay is stopped
 	backoffFirst = 50 * time.Millisecond
 	backoffMost  = 2 * time.Second
-	logEvery     = time.Minute // how often a failure that lasts is told again
+	saveEvery    = 250 * time.Millisecond // how long the bucket and the stored position may be behind
+	logEvery     = time.Minute            // how often a failure that lasts is told again
 )
 
 // Config is what a relay needs.
@@ -189,6 +190,9 @@ func (r *Relay) reign(
 	r.log.Info("relay leads")
 	outbox.begin(soft, hard)
 	wake = r.serve(outbox, wake)
+	if err := outbox.save(0); err != nil {
+		r.log.Debug("relay position not saved at the end", "error", err)
+	}
 	r.gauges.leader.Store(false)
 	stopSoft()
 	stopHard()
@@ -214,7 +218,11 @@ func (r *Relay) serve(outbox *progress, wake <-chan struct{}) <-chan struct{} {
 			continue
 		}
 		trouble.over()
-		poll := time.NewTimer(netPoll)
+		rest := netPoll
+		if !outbox.moving.IsZero() {
+			rest = max(0, saveEvery-time.Since(outbox.moving))
+		}
+		poll := time.NewTimer(rest)
 		select {
 		case <-soft.Done():
 		case <-poll.C:

@@ -1,0 +1,136 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"webhookd/internal/config"
+)
+
+// askTimeout bounds the one request of a command.
+const askTimeout = 30 * time.Second
+
+// serviceFlags say which running webhookd a command asks, and as whom.
+type serviceFlags struct{ url, account, header, secret, apiKey string }
+
+func addServiceFlags(command *cobra.Command, account string) *serviceFlags {
+	f := &serviceFlags{}
+	command.Flags().StringVar(&f.url, "url", "", "`URL` of the service (default: where it is set up to listen)")
+	command.Flags().StringVar(&f.account, "account", "", account)
+	command.Flags().StringVar(&f.header, "header", "", "`name` of the header for the secret (default: webhook_header)")
+	command.Flags().StringVar(&f.secret, "secret", "", "shared `secret` to send")
+	return f
+}
+
+// addKeyFlag is for commands that speak to the trigger API.
+func (f *serviceFlags) addKeyFlag(command *cobra.Command) {
+	command.Flags().StringVar(&f.apiKey, "api-key", "", "API `key` to send")
+}
+
+// fill takes from the set-up what was not given. This machine's secrets go to this machine's service only.
+func (f *serviceFlags) fill(cfg config.Config) {
+	if f.header == "" {
+		f.header = cfg.WebhookHeader
+	}
+	if f.url != "" {
+		return
+	}
+	f.url = localURL(cfg.Listen)
+	if f.secret == "" {
+		f.secret = firstSecret(cfg)
+	}
+}
+
+// fillKey is fill for what asks for an API key: the first that is the account's, or the first of all where none was named.
+func (f *serviceFlags) fillKey(cfg config.Config) {
+	own := f.url == ""
+	f.fill(cfg)
+	if !own || f.apiKey != "" {
+		return
+	}
+	for _, key := range cfg.APIKeys {
+		if orDefaultAccount(key.Account) == orDefaultAccount(f.account) {
+			f.apiKey = key.Key.Reveal()
+			return
+		}
+	}
+	if f.account == "" && len(cfg.APIKeys) > 0 {
+		f.apiKey = cfg.APIKeys[0].Key.Reveal()
+	}
+}
+
+func orDefaultAccount(name string) string {
+	if name == "" {
+		return defaultAccount
+	}
+	return name
+}
+
+// ask makes a request and gives the body of the answer. body is sent as JSON; nil: there is none. Any answer but 200 is
+// an error that names the doing.
+func (f *serviceFlags) ask(ctx context.Context, doing, method string, body any, path ...string) ([]byte, error) {
+	request, err := f.request(method, body, path)
+	if err != nil {
+		return nil, err
+	}
+	ctx, cancel := context.WithTimeout(ctx, askTimeout)
+	defer cancel()
+	response, err := http.DefaultClient.Do(request.WithContext(ctx))
+	if err != nil {
+		return nil, &beginError{fmt.Errorf("ask the service: %w", err)}
+	}
+	defer func() { _ = response.Body.Close() }()
+	answer, err := io.ReadAll(response.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read answer: %w", err)
+	}
+	if response.StatusCode != http.StatusOK {
+		var problem struct {
+			Detail string `json:"detail"`
+		}
+		_ = json.Unmarshal(answer, &problem) // an answer of something else has no detail
+		return nil, fmt.Errorf("%s: the service answered %s: %s", doing, response.Status, problem.Detail)
+	}
+	return answer, nil
+}
+
+func (f *serviceFlags) request(method string, body any, path []string) (*http.Request, error) {
+	target, err := url.Parse(f.url)
+	if err != nil || target.Host == "" {
+		return nil, &usageError{"--url: it is no URL"}
+	}
+	target = target.JoinPath(path...)
+	if f.account != "" {
+		target.RawQuery = url.Values{"account": {f.account}}.Encode()
+	}
+	var sent io.Reader = http.NoBody
+	if body != nil {
+		encoded, err := json.Marshal(body)
+		if err != nil {
+			return nil, fmt.Errorf("encode request: %w", err)
+		}
+		sent = bytes.NewReader(encoded)
+	}
+	request, err := http.NewRequestWithContext(context.Background(), method, target.String(), sent)
+	if err != nil {
+		return nil, &usageError{"--url: it is no URL"}
+	}
+	if body != nil {
+		request.Header.Set("Content-Type", "application/json")
+	}
+	if f.secret != "" {
+		request.Header.Set(f.header, f.secret)
+	}
+	if f.apiKey != "" {
+		request.Header.Set("Authorization", "ApiKey "+f.apiKey)
+	}
+	return request, nil
+}

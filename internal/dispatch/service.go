@@ -1,0 +1,326 @@
+package dispatch
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"slices"
+	"time"
+
+	"webhookd/internal/dialog"
+	"webhookd/internal/flow"
+	"webhookd/internal/store"
+	"webhookd/internal/trigger"
+	"webhookd/internal/triggerapi"
+)
+
+// Service does what the trigger API and the handlers' API are asked for. Each method is one transaction.
+type Service struct {
+	Dispatcher *Dispatcher
+	Store      interface {
+		store.Writer
+		store.TriggerReader
+		Call(ctx context.Context, key store.Key) (store.Call, error)
+		Changes(ctx context.Context, call store.Key) ([]store.OutboxRow, error)
+	}
+	// Options are what published events tell of the installation.
+	Options flow.Options
+	Now     func() time.Time
+	// Committed, if not nil, is called after a commit that may have made due rows.
+	Committed func()
+}
+
+// Bounds of what one trigger goes to at once; more is for a broadcast.
+const (
+	topicPage     = 500
+	maxRecipients = 5000
+)
+
+// write runs a transaction at one time, and writes what follows from it.
+func (s *Service) write(ctx context.Context, fn func(r *round) error) error {
+	now := s.Now().UTC().Truncate(time.Microsecond)
+	err := s.Store.Write(ctx, func(tx store.Tx) error {
+		r, err := s.Dispatcher.round(ctx, tx, now)
+		if err != nil {
+			return err
+		}
+		if err := fn(r); err != nil {
+			return err
+		}
+		result, err := r.finish()
+		if err != nil {
+			return err
+		}
+		return Keep(ctx, tx, result)
+	})
+	if err == nil && s.Committed != nil {
+		s.Committed()
+	}
+	return err
+}
+
+// Keep writes a result by itself; a batch of webhooks writes it with everything else.
+func Keep(ctx context.Context, tx store.Tx, result Result) error {
+	if len(result.Outbox) == 0 && len(result.PutDue) == 0 && len(result.DropDue) == 0 {
+		return nil
+	}
+	err := tx.Keep(ctx, store.Changes{Outbox: result.Outbox, PutDue: result.PutDue, DropDue: result.DropDue})
+	if err != nil {
+		return fmt.Errorf("write what handlers did: %w", err)
+	}
+	return nil
+}
+
+// Trigger does requests of the trigger API, see httpapi.Triggers.
+func (s *Service) Trigger(
+	ctx context.Context, account string, requests []triggerapi.Request, once *triggerapi.Once,
+) (outcomes []triggerapi.Outcome, kept *triggerapi.Answer, err error) {
+	err = s.write(ctx, func(r *round) error {
+		outcomes, kept = nil, nil
+		if kept, err = r.answered(account, once); err != nil || kept != nil {
+			return err
+		}
+		for i := range requests {
+			outcome, err := r.request(account, &requests[i])
+			if err != nil {
+				return err
+			}
+			outcomes = append(outcomes, outcome)
+		}
+		return r.answer(account, once, outcomes)
+	})
+	if err != nil {
+		return nil, nil, fmt.Errorf("trigger: %w", err)
+	}
+	return outcomes, kept, nil
+}
+
+// answered gives the answer that an earlier request of the same key and body got.
+func (r *round) answered(account string, once *triggerapi.Once) (*triggerapi.Answer, error) {
+	if once == nil {
+		return nil, nil //nolint:nilnil // none is no error
+	}
+	kept, ok, err := r.tx.Idempotent(r.ctx, account, once.Key)
+	if err != nil || !ok {
+		return nil, err
+	}
+	return &triggerapi.Answer{Status: kept.Status, Body: kept.Body}, nil
+}
+
+func (r *round) answer(account string, once *triggerapi.Once, outcomes []triggerapi.Outcome) error {
+	if once == nil {
+		return nil
+	}
+	answer := once.Answer(outcomes)
+	if answer.Status < 200 || answer.Status > 299 {
+		return nil
+	}
+	return r.tx.KeepIdempotent(r.ctx, store.Idempotent{
+		Account: account, Key: once.Key, Status: answer.Status, Body: answer.Body, At: r.now,
+	})
+}
+
+// request does one trigger of the API.
+func (r *round) request(account string, request *triggerapi.Request) (triggerapi.Outcome, error) {
+	outcome := triggerapi.Outcome{Status: triggerapi.StatusProcessed, TransactionID: request.TransactionID}
+	known, err := r.transaction(account, request.TransactionID)
+	if err != nil || known {
+		return outcome, err
+	}
+	handler := r.dispatcher.Book.find(r.set, account, request.Name)
+	switch {
+	case handler == nil:
+		return triggerapi.Outcome{Err: triggerapi.ErrUnknownName}, nil
+	case !handler.Handler().Enabled:
+		outcome.Status = triggerapi.StatusNotActive
+		return outcome, nil
+	}
+	ids, err := r.recipients(account, request)
+	if err != nil {
+		return outcome, err
+	}
+	switch {
+	case len(ids) == 0:
+		outcome.Status = triggerapi.StatusInvalidRecipients
+	case len(ids) > maxRecipients:
+		outcome.Status = triggerapi.StatusError
+		outcome.Errors = []string{fmt.Sprintf(
+			"to: these are more than %d subscribers; nothing was triggered. Use several triggers, or a broadcast.", maxRecipients)}
+	default:
+		err = r.toAll(account, handler, request, ids)
+	}
+	return outcome, err
+}
+
+// transaction says whether there was a transaction of this id already, of this one or an earlier request.
+func (r *round) transaction(account, id string) (bool, error) {
+	key := account + "\x00" + id
+	if r.transactions[key] {
+		return true, nil
+	}
+	if r.transactions == nil {
+		r.transactions = map[string]bool{}
+	}
+	r.transactions[key] = true
+	rows, err := r.tx.TriggersOf(r.ctx, account, id)
+	if err != nil {
+		return false, fmt.Errorf("find transaction: %w", err)
+	}
+	if len(rows) > 0 {
+		return true, nil
+	}
+	_, err = r.tx.Broadcast(r.ctx, account, trigger.TransactionUUID(account, id))
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+// recipients keeps what the client says of subscribers, and gives the ids of all, each once, in order.
+func (r *round) recipients(account string, request *triggerapi.Request) ([]string, error) {
+	var said []store.Subscriber
+	var ids []string
+	for _, to := range request.To {
+		if to.Topic == "" {
+			said = append(said, to.Subscriber)
+			ids = append(ids, to.Subscriber.ID)
+		}
+	}
+	if request.Actor != nil {
+		said = append(said, *request.Actor)
+	}
+	for i := range said {
+		said[i].Account = account
+	}
+	if len(said) > 0 {
+		if err := r.tx.PutSubscribers(r.ctx, said, false); err != nil {
+			return nil, fmt.Errorf("keep subscribers: %w", err)
+		}
+	}
+	for _, to := range request.To {
+		if to.Topic == "" {
+			continue
+		}
+		members, err := r.members(account, to.Topic)
+		if err != nil {
+			return nil, err
+		}
+		ids = append(ids, members...)
+	}
+	seen := map[string]bool{}
+	return slices.DeleteFunc(ids, func(id string) bool {
+		known := seen[id]
+		seen[id] = true
+		return known
+	}), nil
+}
+
+// members gives the ids on a topic, one more than the most at the most.
+func (r *round) members(account, topic string) ([]string, error) {
+	var ids []string
+	after := ""
+	for len(ids) <= maxRecipients {
+		page, err := r.tx.TopicSubscribers(r.ctx, account, topic, after, topicPage)
+		if err != nil {
+			return nil, fmt.Errorf("read topic: %w", err)
+		}
+		for i := range page {
+			ids = append(ids, page[i].ID)
+		}
+		if len(page) < topicPage {
+			break
+		}
+		after = page[len(page)-1].ID
+	}
+	return ids, nil
+}
+
+// toAll makes a trigger for each of some subscribers.
+func (r *round) toAll(account string, handler *trigger.Compiled, request *triggerapi.Request, ids []string) error {
+	found, err := r.tx.SubscribersByID(r.ctx, account, ids)
+	if err != nil {
+		return fmt.Errorf("read subscribers: %w", err)
+	}
+	byID := make(map[string]*store.Subscriber, len(found))
+	for i := range found {
+		byID[found[i].ID] = &found[i]
+	}
+	for _, id := range ids {
+		subscriber := byID[id]
+		if subscriber == nil {
+			continue // it was removed since
+		}
+		if err := r.toOne(account, handler, request, subscriber); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// toOne makes a trigger for a subscriber. Whoever names a handler wants it: its types and its condition are not asked.
+func (r *round) toOne(
+	account string, handler *trigger.Compiled, request *triggerapi.Request, to *store.Subscriber,
+) error {
+	var payload map[string]any
+	if len(request.Payload) > 0 {
+		if err := json.Unmarshal(request.Payload, &payload); err != nil {
+			return fmt.Errorf("read payload: %w", err)
+		}
+	}
+	r.order++
+	r.arm(handler, &trigger.Occasion{
+		Account: account,
+		Event: flow.Event{
+			UUID: trigger.TransactionUUID(account, request.TransactionID), Type: trigger.TypeAPI,
+			CreatedOn: dialog.TimeOf(r.now),
+		},
+		Payload: payload, At: r.now, TransactionID: request.TransactionID,
+		Subscriber: &trigger.Subscriber{
+			ID: to.ID, Email: to.Email, Phone: to.Phone, FirstName: to.FirstName, LastName: to.LastName,
+			Locale: to.Locale, Avatar: to.Avatar, Data: to.Data,
+		},
+	})
+	return nil
+}
+
+// Cancel calls off what waits of a transaction, see httpapi.Triggers.
+func (s *Service) Cancel(ctx context.Context, account, transactionID string) (bool, error) {
+	any := false
+	err := s.write(ctx, func(r *round) error {
+		any = false
+		rows, err := r.tx.TriggersOf(r.ctx, account, transactionID)
+		if err != nil {
+			return fmt.Errorf("find transaction: %w", err)
+		}
+		var ended []store.Trigger
+		for _, row := range rows {
+			if row.State == store.TriggerPending {
+				any = true
+				row.State, row.EndedAt, row.Reason = store.TriggerCancelled, r.now, "called off over the API"
+				ended = append(ended, row)
+			}
+		}
+		if err := r.end(ended); err != nil {
+			return err
+		}
+		broadcast, err := r.tx.Broadcast(r.ctx, account, trigger.TransactionUUID(account, transactionID))
+		if errors.Is(err, store.ErrNotFound) || (err == nil && broadcast.State != store.BroadcastRunning) {
+			return nil
+		}
+		if err != nil {
+			return fmt.Errorf("read broadcast: %w", err)
+		}
+		any = true
+		broadcast.State, broadcast.UpdatedAt = store.BroadcastCancelled, r.now
+		r.dropDue(store.Due{Account: account, CallUUID: broadcast.ID, Kind: store.DueBroadcast})
+		if err := r.tx.PutBroadcast(r.ctx, broadcast); err != nil {
+			return fmt.Errorf("cancel broadcast: %w", err)
+		}
+		return nil
+	})
+	if err != nil {
+		return false, fmt.Errorf("cancel transaction: %w", err)
+	}
+	return any, nil
+}

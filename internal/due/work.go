@@ -1,0 +1,90 @@
+package due
+
+import (
+	"context"
+	"time"
+
+	"webhookd/internal/dispatch"
+	"webhookd/internal/store"
+)
+
+// soon is how long a request waits for one that is under way to end.
+const soon = time.Second
+
+// work does rows, each by its kind. The requests it gives are to be made after the transaction.
+func (r *Runner) work(
+	ctx context.Context, tx store.Tx, now time.Time, rows []store.Due,
+) ([]dispatch.Errand, error) {
+	var settle, reap, broadcasts []store.Key
+	var triggers, requests []string
+	var again []store.Due
+	deaf := r.cfg.CatchingUp != nil && r.cfg.CatchingUp()
+	free := r.errands.free()
+	later := func(row store.Due, by time.Duration) {
+		row.At = now.Add(by)
+		again = append(again, row)
+	}
+	for _, row := range rows {
+		key := store.Key{Account: row.Account, UUID: row.CallUUID}
+		switch {
+		case row.Kind == store.DueSettle:
+			settle = append(settle, key)
+		case deaf && (row.Kind == store.DueReap || row.Kind == store.DueTrigger):
+			later(row, lookAgain)
+		case row.Kind == store.DueReap:
+			reap = append(reap, key)
+		case r.cfg.Dispatcher == nil && row.Kind.Triggers():
+			later(row, retryAfter)
+		case row.Kind == store.DueTrigger:
+			triggers = append(triggers, row.CallUUID)
+		case row.Kind == store.DueRequest && len(requests) >= free:
+			later(row, soon)
+		case row.Kind == store.DueRequest:
+			requests = append(requests, row.CallUUID)
+		case row.Kind == store.DueBroadcast:
+			broadcasts = append(broadcasts, key)
+		default:
+			r.cfg.Logger.Error("dropped a due row of an unknown kind", "kind", row.Kind)
+		}
+	}
+	if len(again) > 0 {
+		if err := tx.PutDue(ctx, again); err != nil {
+			return nil, err
+		}
+	}
+	if err := r.cfg.Engine.Reap(ctx, tx, now, reap); err != nil {
+		return nil, err
+	}
+	if err := r.cfg.Engine.Settle(ctx, tx, now, settle); err != nil {
+		return nil, err
+	}
+	if len(triggers)+len(requests)+len(broadcasts) == 0 {
+		return nil, nil
+	}
+	return r.dispatch(ctx, tx, now, triggers, requests, broadcasts)
+}
+
+// dispatch does what is due of triggers.
+func (r *Runner) dispatch(
+	ctx context.Context, tx store.Tx, now time.Time, triggers, requests []string, broadcasts []store.Key,
+) ([]dispatch.Errand, error) {
+	d := r.cfg.Dispatcher
+	fired, err := d.Fire(ctx, tx, now, triggers)
+	if err != nil {
+		return nil, err
+	}
+	errands, claimed, err := d.Claim(ctx, tx, now, requests)
+	if err != nil {
+		return nil, err
+	}
+	went, err := d.Continue(ctx, tx, now, broadcasts)
+	if err != nil {
+		return nil, err
+	}
+	for _, result := range []dispatch.Result{fired, claimed, went} {
+		if err := dispatch.Keep(ctx, tx, result); err != nil {
+			return nil, err
+		}
+	}
+	return errands, nil
+}

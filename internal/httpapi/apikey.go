@@ -1,0 +1,160 @@
+package httpapi
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+)
+
+// keyScheme is how an Authorization header with an API key begins; the case does not matter.
+const keyScheme = "ApiKey"
+
+// accountKey is where a request keeps the account of its API key.
+const accountKey = "account"
+
+// keys are the API keys that are valid, as SHA-256 sums, and whose they are.
+type keys struct {
+	sums     [][sha256.Size]byte
+	accounts []string
+	none     bool // no key is configured
+}
+
+func newKeys(configured []APIKey) keys {
+	valid := keys{none: len(configured) == 0}
+	for _, key := range configured {
+		// An empty key would let in everybody who sends none. It still closes the door.
+		if key.Key != "" {
+			valid.sums = append(valid.sums, sha256.Sum256([]byte(key.Key)))
+			valid.accounts = append(valid.accounts, orDefault(key.Account, DefaultAccount))
+		}
+	}
+	return valid
+}
+
+// account gives the account of a key. How long it takes depends neither on which one it is nor on how much of it is
+// right.
+func (k keys) account(presented []byte) (string, bool) {
+	sum := sha256.Sum256(presented)
+	found := -1
+	for i := range k.sums {
+		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(sum[:], k.sums[i][:]), i, found)
+	}
+	if found < 0 {
+		return "", false
+	}
+	return k.accounts[found], true
+}
+
+// keyAccount gives the account of the API key that a request with this header carries. presented says whether it
+// carries anything where the key stands.
+func (s *Server) keyAccount(header *fasthttp.RequestHeader) (account string, presented, ok bool) {
+	value := header.Peek(fiber.HeaderAuthorization)
+	scheme, key, _ := bytes.Cut(value, []byte{' '})
+	if !bytes.EqualFold(scheme, []byte(keyScheme)) {
+		return "", len(value) > 0, false
+	}
+	account, ok = s.keys.account(bytes.TrimSpace(key))
+	return account, true, ok
+}
+
+// guardKey asks for an API key, which decides the account. Where none is configured, the API is open to this machine's
+// own programs and closed to everybody else.
+func (s *Server) guardKey(c *fiber.Ctx) error {
+	if s.keys.none {
+		return s.guardOpen(c)
+	}
+	account, _, ok := s.keyAccount(&c.Request().Header)
+	if !ok {
+		return keyRefused()
+	}
+	c.Locals(accountKey, account)
+	return c.Next()
+}
+
+// guardOpen lets requests without a key in where no key is configured.
+func (s *Server) guardOpen(c *fiber.Ctx) error {
+	if s.cfg.GuardReads {
+		return &problem{kind: kindKeyRefused, detail: "No API key is configured, and others than this machine can reach this " +
+			"server, so the trigger API is closed. Nothing was done. Configure a key (api_keys), and send it as " +
+			"Authorization: ApiKey followed by the key."}
+	}
+	if !ownMachine(c) {
+		return &problem{kind: kindNotLocal, detail: "No API key is configured, so only this machine's own programs may use the " +
+			"trigger API: the Host header must be an IP address or localhost, and a browser's Origin the same host. " +
+			"Nothing was done. Configure a key (api_keys) to use it by a name or through a proxy."}
+	}
+	return c.Next()
+}
+
+// guardKeyOrRead is guardRead for what belongs to triggers: an API key will do, too, and then decides the account.
+func (s *Server) guardKeyOrRead(c *fiber.Ctx) error {
+	if account, presented, ok := s.keyAccount(&c.Request().Header); ok {
+		c.Locals(accountKey, account)
+		return c.Next()
+	} else if presented && !s.keys.none {
+		return keyRefused()
+	}
+	if s.cfg.GuardReads && !s.authorized(&c.Request().Header) {
+		if s.keys.none {
+			return unauthorized(s.cfg.WebhookHeader)
+		}
+		return &problem{kind: kindKeyRefused, detail: "Neither an API key (Authorization: ApiKey followed by the key) nor the " +
+			"secret in the header " + s.cfg.WebhookHeader + " came with the request, so nothing is shown."}
+	}
+	return c.Next()
+}
+
+func keyRefused() *problem {
+	return &problem{kind: kindKeyRefused, detail: "The Authorization header does not hold a valid API key. Nothing was done. " +
+		"It must be: Authorization: ApiKey followed by a key that is configured (api_keys)."}
+}
+
+// keyed gives the account of the request's API key; "" where it came without one.
+func keyed(c *fiber.Ctx) string {
+	account, _ := c.Locals(accountKey).(string)
+	return account
+}
+
+// accountOf gives the account that a request is about: that of its key, else the one in the query, else the default.
+func accountOf(c *fiber.Ctx, q query) (string, error) {
+	account, err := q.account()
+	if err != nil {
+		return "", err
+	}
+	own := keyed(c)
+	if own == "" {
+		return account, nil
+	}
+	if _, named := q["account"]; named && account != own {
+		return "", invalid("account", "It is not the account of the API key; leave it out.")
+	}
+	return own, nil
+}
+
+// mayHandIn says whether a request with this header may bring a large body.
+func (s *Server) mayHandIn(header *fasthttp.RequestHeader) bool {
+	if s.authorized(header) {
+		return true
+	}
+	if !s.asksForKey(header.RequestURI()) {
+		return false
+	}
+	if s.keys.none {
+		return !s.cfg.GuardReads
+	}
+	_, _, ok := s.keyAccount(header)
+	return ok
+}
+
+// asksForKey says whether a path is below one of the trigger API's.
+func (s *Server) asksForKey(path []byte) bool {
+	return s.cfg.Triggers != nil && (below(path, "/v1/handlers") || speaksNovu(path))
+}
+
+func below(path []byte, top string) bool {
+	rest, ok := bytes.CutPrefix(path, []byte(top))
+	return ok && (len(rest) == 0 || rest[0] == '/' || rest[0] == '?')
+}

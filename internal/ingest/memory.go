@@ -1,0 +1,47 @@
+package ingest
+
+import (
+	"webhookd/internal/store"
+)
+
+// rememberedLegs is how many legs are remembered. With more, everything is forgotten: what is needed is read again.
+const rememberedLegs = 16384
+
+// memory is what the Writes of this process left behind, for the next one to go on with: the legs and calls that they
+// read or wrote. It holds as long as nobody else has written, which the store's turns tell; a Write that did not commit
+// leaves none. It is used within Writes only, so by one goroutine at a time.
+type memory struct {
+	accounts map[string]*accountBatch
+	turn     string // of the Write that left it
+}
+
+// recall gives what is known, for a batch to work on. It is gone until the batch hands it back.
+func (m *memory) recall(tx store.Tx) map[string]*accountBatch {
+	accounts := m.accounts
+	m.accounts = nil
+	if own, before := tx.Turn(); accounts == nil || (m.turn != before && m.turn != own) {
+		return map[string]*accountBatch{}
+	}
+	return accounts
+}
+
+// keep remembers what a batch has written.
+func (m *memory) keep(b *batch) {
+	legs := 0
+	for _, a := range b.accounts {
+		legs += a.set.Legs()
+		for id := range a.dirty {
+			if state := a.calls[id]; state != nil {
+				state.row.Record = nil // it is written, and derived when it is needed
+				state.row.Stored = &store.Index{StartedAt: state.row.Index.StartedAt, Keys: state.row.Index.Keys}
+			}
+		}
+		clear(a.legs)
+		clear(a.dirty)
+	}
+	if legs > rememberedLegs {
+		return
+	}
+	m.turn, _ = b.tx.Turn()
+	m.accounts = b.accounts
+}

@@ -1,0 +1,3 @@
+module webhookd-interop/ruby-requests
+
+go 1.26.0
