@@ -12,7 +12,7 @@ const rememberedLegs = 16384
 // leaves none. It is used within Writes only, so by one goroutine at a time.
 type memory struct {
 	accounts map[string]*accountBatch
-	turn     string // of the Write that left it
+	turn     string // of the last Write that is in it
 }
 
 // recall gives what is known, for a batch to work on. It is gone until the batch hands it back.
@@ -20,16 +20,19 @@ func (m *memory) recall(tx store.Tx) map[string]*accountBatch {
 	accounts := m.accounts
 	m.accounts = nil
 	if own, before := tx.Turn(); accounts == nil || (m.turn != before && m.turn != own) {
+		m.turn = before
 		return map[string]*accountBatch{}
 	}
 	return accounts
 }
 
-// keep remembers what a batch has written.
+// keep remembers what a batch has read and written.
 func (m *memory) keep(b *batch) {
+	wrote := false
 	legs := 0
 	for _, a := range b.accounts {
 		legs += a.set.Legs()
+		wrote = wrote || len(a.legs) > 0 || len(a.dirty) > 0
 		for id := range a.dirty {
 			if state := a.calls[id]; state != nil {
 				state.row.Record = nil // it is written, and derived when it is needed
@@ -42,6 +45,8 @@ func (m *memory) keep(b *batch) {
 	if legs > rememberedLegs {
 		return
 	}
-	m.turn, _ = b.tx.Turn()
+	if wrote {
+		m.turn, _ = b.tx.Turn()
+	}
 	m.accounts = b.accounts
 }

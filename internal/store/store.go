@@ -59,8 +59,9 @@ type Writer interface {
 //
 //nolint:interfacebloat // what one transaction does with all of the tables
 type Tx interface {
-	// Turn names this Write and the last one before it that wrote anything, over all instances: what the caller knows
-	// from its own Write is still true if that is the one before. A Write that was rolled back is never the one before.
+	// Turn names this Write, and the last one before it that wrote legs or calls, over all instances: what the caller
+	// knows of these from its own Write is still true if that is the one before. A Write that was rolled back is never
+	// the one before, and no two have one name.
 	Turn() (own, before string)
 	// Append writes entries to the journal in their order, sets their IDs, and sets Duplicate (and writes nothing)
 	// where the account has an entry of this SHA-256 already, be it from before or earlier in entries.

@@ -124,6 +124,7 @@ on conflict (account, call_uuid) do update set
 // PutCalls implements [store.Tx].
 func (t *tx) PutCalls(ctx context.Context, calls []store.Call) error {
 	calls = latest(calls, keyOfCall)
+	t.touched = t.touched || len(calls) > 0
 	return t.keep(ctx, "write calls", keysPiece(calls), callsPiece(calls))
 }
 

@@ -4,13 +4,11 @@ import "context"
 
 // change runs a statement that writes and gives rows. The error is not described yet.
 func (t *tx) change(ctx context.Context, rows any, query string, args ...any) error {
-	t.wrote = true
 	return t.SelectContext(ctx, rows, query, args...)
 }
 
 // count runs a statement that writes, and says how many rows it changed.
 func (t *tx) count(ctx context.Context, doing, query string, args ...any) (int, error) {
-	t.wrote = true
 	result, err := t.ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, t.fail(ctx, doing, err)

@@ -92,6 +92,7 @@ func (t *tx) DropCalls(ctx context.Context, calls []store.Key) error {
 	if len(calls) == 0 {
 		return nil
 	}
+	t.touched = true
 	return t.exec(ctx, "drop calls", dropCalls, accountsOf(calls), uuidsOf(calls))
 }
 

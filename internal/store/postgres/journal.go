@@ -47,7 +47,6 @@ func (t *tx) Append(ctx context.Context, entries []*store.Entry) error {
 		Account string `db:"account"`
 		SHA256  []byte `db:"sha256"`
 	}
-	t.wrote = true
 	bodies := pack(fresh, func(e *store.Entry) []byte { return e.Body })
 	err := t.SelectContext(ctx, &added, appendEntries,
 		texts(fresh, func(e *store.Entry) string { return e.Account }),

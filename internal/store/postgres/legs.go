@@ -58,6 +58,7 @@ on conflict (account, dialog_uuid) do update set call_uuid = excluded.call_uuid,
 
 // PutLegs implements [store.Tx].
 func (t *tx) PutLegs(ctx context.Context, legs []store.Leg) error {
+	t.touched = t.touched || len(legs) > 0
 	return t.keep(ctx, "write legs", legsPiece(legs))
 }
 

@@ -30,27 +30,39 @@ func (t *tx) take(ctx context.Context) error {
 	if len(rows) != 1 {
 		return fmt.Errorf("lock writing: %w", classify(ctx, errNoWriter))
 	}
-	t.before, t.lastOutbox, t.passedOutbox = rows[0].Turn, rows[0].Outbox, rows[0].Outbox
+	t.before, t.lastOutbox = rows[0].Turn, rows[0].Outbox
+	t.passedTurn, t.passedOutbox = t.before, t.lastOutbox
 	return nil
 }
 
 // Turn implements [store.Tx].
 func (t *tx) Turn() (own, before string) { return t.own, t.before }
 
-// passPiece says that this transaction wrote, and how far the outbox goes.
+// passPiece says whether this transaction changed calls, and how far the outbox goes.
 func (t *tx) passPiece() piece {
-	p := piece{sql: passTurn, args: []any{t.own, t.lastOutbox}}
+	p := piece{sql: passTurn, args: []any{t.turn(), t.lastOutbox}}
 	if len(t.added) > 0 && !t.store.leads.Load() {
 		p.args = append(p.args, t.store.name)
 		p.give = wakeOthers
 	}
-	t.passed, t.passedOutbox = true, t.lastOutbox
+	t.passedTurn, t.passedOutbox = t.turn(), t.lastOutbox
 	return p
 }
 
-// pass does that if it has not been done yet.
+// turn is the name of the last transaction that changed calls, once this one has committed.
+func (t *tx) turn() string {
+	if t.touched {
+		return t.own
+	}
+	return t.before
+}
+
+// toPass says whether the row of writer does not say yet what this transaction did.
+func (t *tx) toPass() bool { return t.passedTurn != t.turn() || t.passedOutbox != t.lastOutbox }
+
+// pass says it there.
 func (t *tx) pass(ctx context.Context) error {
-	if !t.wrote || (t.passed && t.passedOutbox == t.lastOutbox) {
+	if !t.toPass() {
 		return nil
 	}
 	return t.keep(ctx, "pass turn", t.passPiece())

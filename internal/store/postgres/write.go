@@ -4,7 +4,6 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"slices"
 	"strconv"
 
 	"github.com/jmoiron/sqlx"
@@ -19,11 +18,11 @@ type tx struct {
 	failed error // the first error of a statement; the transaction cannot commit after it
 
 	own, before  string // turns, see Turn
-	wrote        bool
+	touched      bool   // legs or calls were written
 	added        []*store.OutboxRow
-	lastOutbox   int64 // the id given last
-	passed       bool  // the turn was passed on,
-	passedOutbox int64 // with this id
+	lastOutbox   int64  // the id given last
+	passedTurn   string // what the row of writer says already
+	passedOutbox int64
 }
 
 var _ store.Tx = (*tx)(nil)
@@ -117,16 +116,15 @@ func (t *tx) Keep(ctx context.Context, changes store.Changes) error {
 		legsPiece(changes.Legs), keysPiece(calls), callsPiece(calls), added, putDuePiece(changes.PutDue),
 		dropDuePiece(changes.DropDue),
 	}
-	t.wrote = t.wrote || slices.ContainsFunc(pieces, func(p piece) bool { return !p.empty() })
-	if !t.wrote {
-		return nil
+	t.touched = t.touched || len(changes.Legs) > 0 || len(changes.Calls) > 0
+	if t.toPass() {
+		pieces = append(pieces, t.passPiece())
 	}
-	return t.keep(ctx, "write changes", append(pieces, t.passPiece())...)
+	return t.keep(ctx, "write changes", pieces...)
 }
 
 // exec runs a statement that writes and gives no rows.
 func (t *tx) exec(ctx context.Context, doing, query string, args ...any) error {
-	t.wrote = true
 	_, err := t.ExecContext(ctx, query, args...)
 	return t.fail(ctx, doing, err)
 }

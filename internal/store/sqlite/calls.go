@@ -105,6 +105,7 @@ on conflict (account, call_uuid) do update set
 
 // PutCalls implements [store.Tx].
 func (t *tx) PutCalls(ctx context.Context, calls []store.Call) error {
+	t.touched = t.touched || len(calls) > 0
 	calls = latest(calls)
 	if err := t.putKeys(ctx, calls); err != nil {
 		return err

@@ -62,6 +62,7 @@ func (t *tx) ChangesOf(ctx context.Context, calls []store.Key) ([]store.OutboxRo
 // DropCalls implements [store.Tx].
 func (t *tx) DropCalls(ctx context.Context, calls []store.Key) error {
 	const doing = "drop calls"
+	t.touched = true
 	if err := each(ctx, t, doing, `
 delete from call_keys
 where (account, key, started_at, call_uuid) in (

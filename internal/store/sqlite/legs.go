@@ -46,6 +46,7 @@ func keyArgs(key store.Key) []any { return []any{key.Account, key.UUID} }
 
 // PutLegs implements [store.Tx].
 func (t *tx) PutLegs(ctx context.Context, legs []store.Leg) error {
+	t.touched = t.touched || len(legs) > 0
 	return each(ctx, t, "write legs", `
 insert into legs (account, dialog_uuid, call_uuid, evidence)
 values (?, ?, ?, ?)

@@ -13,11 +13,12 @@ import (
 // tx implements [store.Tx].
 type tx struct {
 	*sqlx.Tx
-	store  *Store
-	failed error // the first error of a statement; nothing is kept after it, as in other databases
-	own    int64 // the number of this Write, which counts those that were rolled back too
-	before int64 // that of the last one that committed
-	added  []*store.OutboxRow
+	store   *Store
+	failed  error // the first error of a statement; nothing is kept after it, as in other databases
+	own     int64 // the number of this Write, which counts those that were rolled back too
+	before  int64 // that of the last one that wrote legs or calls, and committed
+	touched bool  // legs or calls were written
+	added   []*store.OutboxRow
 }
 
 var _ store.Tx = (*tx)(nil)
@@ -84,7 +85,9 @@ func (s *Store) transact(ctx context.Context, fn func(*tx) error) error {
 	if err := begun.Commit(); err != nil {
 		return fmt.Errorf("commit transaction: %w", classify(err))
 	}
-	s.committed = t.own
+	if t.touched {
+		s.committed = t.own
+	}
 	if len(t.added) > 0 {
 		s.tail.Add(t.added)
 		s.bell.Ring()

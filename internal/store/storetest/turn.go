@@ -31,6 +31,17 @@ var turnTests = []test{
 		b.write(t, write)
 		require.Equal(t, second, before)
 		require.NotEqual(t, lost, own)
+		last := own
+
+		// Who reads, or writes anything else, leaves what is known of calls as it is.
+		b.write(t, func(tx store.Tx) {
+			_, before = tx.Turn()
+			require.Equal(t, last, before)
+			require.NoError(t, tx.Append(b.ctx, []*store.Entry{entry(acme, uuid(1), "x")}))
+			require.NoError(t, tx.AppendOutbox(b.ctx, []*store.OutboxRow{change(acme, 1, 1)}))
+		})
+		b.write(t, func(tx store.Tx) { _, before = tx.Turn() })
+		require.Equal(t, last, before)
 	}},
 
 	{"keeps changes in one go as one by one", func(t *testing.T, b *bundle) {
