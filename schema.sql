@@ -195,7 +195,7 @@ create index due_at_idx on due (due_at);
 comment on table due is 'What is to be done at a time. A row is removed when it is done.';
 comment on column due.account is 'The tenant.';
 comment on column due.call_uuid is 'The call it is about; of the kinds trigger, request and broadcast the id of that row.';
-comment on column due.kind is 'settle, reap, trigger, request or broadcast.';
+comment on column due.kind is 'settle, reap, trigger, request, broadcast or tidy.';
 comment on column due.due_at is 'When. An old one means that nothing works these rows off.';
 
 -- Bodies that were refused.

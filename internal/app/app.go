@@ -120,7 +120,8 @@ func (a *App) build(options Options) error {
 		Options: flow.Options{RingLimit: a.cfg.RingLimit, CallLimit: a.cfg.CallLimit},
 	})
 	scrapes, err := metrics.Handler(metrics.Sources{
-		Ingest: a.ingest.Stats, Due: a.due.Stats, Relay: a.relay.Stats, Now: options.Now,
+		Ingest: a.ingest.Stats, Due: a.due.Stats, Relay: a.relay.Stats, Dispatch: a.handlers.dispatcher.Stats,
+		Now: options.Now,
 	}, options.Version)
 	if err != nil {
 		return err

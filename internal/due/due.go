@@ -89,12 +89,16 @@ func (r *Runner) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	defer r.errands.wait()
+	tidying := r.cfg.Dispatcher == nil // or it has its due row
 	for {
 		select {
 		case <-ctx.Done():
 			return nil
 		case <-r.wake:
 		case <-timer.C:
+		}
+		if !tidying {
+			tidying = r.beginTidying(ctx)
 		}
 		wait, err := r.round(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -109,6 +113,13 @@ func (r *Runner) Run(ctx context.Context) error {
 		}
 		timer.Reset(max(0, wait-together))
 	}
+}
+
+// beginTidying puts down the row that comes again and again, in case there is none yet. It says whether it is there.
+func (r *Runner) beginTidying(ctx context.Context) bool {
+	return r.cfg.Store.Write(ctx, func(tx store.Tx) error {
+		return tx.PutDue(ctx, []store.Due{{Kind: store.DueTidy, At: r.cfg.Now().UTC()}})
+	}) == nil
 }
 
 // round does what is due and says how long to wait.

@@ -43,6 +43,13 @@ func (r *Runner) work(
 			requests = append(requests, row.CallUUID)
 		case row.Kind == store.DueBroadcast:
 			broadcasts = append(broadcasts, key)
+		case row.Kind == store.DueTidy:
+			at, err := r.cfg.Dispatcher.Tidy(ctx, tx, now)
+			if err != nil {
+				return nil, err
+			}
+			row.At = at
+			again = append(again, row)
 		default:
 			r.cfg.Logger.Error("dropped a due row of an unknown kind", "kind", row.Kind)
 		}

@@ -1,16 +1,11 @@
 package ingest_test
 
 import (
-	"bytes"
-	"context"
 	"path/filepath"
 	"strconv"
-	"sync"
-	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"webhookd/internal/store"
@@ -53,31 +48,9 @@ func BenchmarkSubmit(b *testing.B) {
 func benchmarkSubmit(b *testing.B, st store.Store, senders int) {
 	b.Helper()
 	in := start(b, st)
-	bodies := webhooks(b, "outbound_answered")
-	const callee = "bcfdaf62-87b7-4cd8-bd2e-b3d25a974b6d"
-	var left atomic.Int64
-	left.Store(int64(b.N))
 	b.ReportAllocs()
 	b.ResetTimer()
-	var all sync.WaitGroup
-	for range senders {
-		all.Go(func() {
-			for {
-				a, c := []byte(uuid.NewString()), []byte(uuid.NewString())
-				for _, body := range bodies {
-					if left.Add(-1) < 0 {
-						return
-					}
-					body = bytes.ReplaceAll(bytes.ReplaceAll(body, []byte(callUUID), a), []byte(callee), c)
-					if _, err := in.Submit(context.Background(), account, body); err != nil {
-						b.Error(err)
-						return
-					}
-				}
-			}
-		})
-	}
-	all.Wait()
+	submitMany(b, in, b.N, senders)
 	b.StopTimer()
 	b.ReportMetric(float64(b.N)/b.Elapsed().Seconds(), "webhooks/s")
 	b.ReportMetric(float64(in.Stats().Committed)/float64(in.Stats().Batches), "webhooks/batch")

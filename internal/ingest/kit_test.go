@@ -39,8 +39,14 @@ func newEngine() *ingest.Engine {
 // start lets an Ingest work on a store until the test ends.
 func start(t testing.TB, st store.Writer) *ingest.Ingest {
 	t.Helper()
+	return startEngine(t, st, newEngine())
+}
+
+// startEngine is start with an engine of the test's own.
+func startEngine(t testing.TB, st store.Writer, engine *ingest.Engine) *ingest.Ingest {
+	t.Helper()
 	in := ingest.New(ingest.Config{
-		Store: st, Engine: newEngine(), Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+		Store: st, Engine: engine, Logger: slog.New(slog.DiscardHandler), Now: time.Now,
 	})
 	ended := make(chan error, 1)
 	go func() { ended <- in.Run(context.Background()) }()

@@ -11,6 +11,7 @@ import (
 	"github.com/prometheus/client_golang/prometheus/collectors"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 
+	"webhookd/internal/dispatch"
 	"webhookd/internal/due"
 	"webhookd/internal/ingest"
 	"webhookd/internal/relay"
@@ -21,7 +22,9 @@ type Sources struct {
 	Ingest func() ingest.Stats
 	Due    func() due.Stats
 	Relay  func() relay.Stats
-	Now    func() time.Time
+	// Dispatch counts what handlers do.
+	Dispatch func() dispatch.Stats
+	Now      func() time.Time
 }
 
 // Handler answers scrapes in the formats of Prometheus.
@@ -52,10 +55,11 @@ type metric struct {
 
 // snapshot is what the parts said for one scrape.
 type snapshot struct {
-	ingest ingest.Stats
-	due    due.Stats
-	relay  relay.Stats
-	now    time.Time
+	ingest   ingest.Stats
+	due      due.Stats
+	relay    relay.Stats
+	handlers dispatch.Stats
+	now      time.Time
 }
 
 const (
@@ -122,7 +126,7 @@ var metrics = []metric{
 		func(s *snapshot) float64 { return float64(s.ingest.Spool.Damaged) },
 	},
 	{
-		"webhookd_due_done_total", "Due rows (settle, reap) that were done.", counter,
+		"webhookd_due_done_total", "Due rows that were done.", counter,
 		func(s *snapshot) float64 { return float64(s.due.Done) },
 	},
 	{
@@ -132,6 +136,26 @@ var metrics = []metric{
 	{
 		"webhookd_due_oldest_overdue_seconds", "How long the oldest due row has been due; 0 if none is.", gauge,
 		func(s *snapshot) float64 { return s.due.Overdue.Seconds() },
+	},
+	{
+		"webhookd_handlers_fired_total", "Triggers whose actions were done.", counter,
+		func(s *snapshot) float64 { return float64(s.handlers.Fired) },
+	},
+	{
+		"webhookd_handlers_failures_total", "Conditions, actions and requests of handlers that failed.", counter,
+		func(s *snapshot) float64 { return float64(s.handlers.Failed) },
+	},
+	{
+		"webhookd_handlers_cancelled_total", "Waiting triggers that were called off.", counter,
+		func(s *snapshot) float64 { return float64(s.handlers.Cancelled) },
+	},
+	{
+		"webhookd_handlers_requests_total", "HTTP requests made for handlers, retries included.", counter,
+		func(s *snapshot) float64 { return float64(s.handlers.Requests) },
+	},
+	{
+		"webhookd_handlers_request_retries_total", "HTTP requests made for handlers after a first one that failed.", counter,
+		func(s *snapshot) float64 { return float64(s.handlers.Retried) },
 	},
 	{
 		"webhookd_relay_leader", "1 while this instance publishes.", gauge,
@@ -189,6 +213,7 @@ func (*collector) Describe(descriptions chan<- *prometheus.Desc) {
 func (c *collector) Collect(values chan<- prometheus.Metric) {
 	s := &snapshot{
 		ingest: c.sources.Ingest(), due: c.sources.Due(), relay: c.sources.Relay(), now: c.sources.Now(),
+		handlers: c.sources.Dispatch(),
 	}
 	for i := range metrics {
 		m := &metrics[i]

@@ -10,6 +10,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"webhookd/internal/dispatch"
 	"webhookd/internal/due"
 	"webhookd/internal/ingest"
 	"webhookd/internal/ingest/spool"
@@ -28,7 +29,10 @@ func TestAScrapeShowsWhatThePartsCount(t *testing.T) {
 				},
 			}
 		},
-		Due:   func() due.Stats { return due.Stats{Done: 5, Overdue: 1500 * time.Millisecond} },
+		Due: func() due.Stats { return due.Stats{Done: 5, Overdue: 1500 * time.Millisecond} },
+		Dispatch: func() dispatch.Stats {
+			return dispatch.Stats{Fired: 21, Failed: 22, Requests: 23, Retried: 24, Cancelled: 25}
+		},
 		Relay: func() relay.Stats { return relay.Stats{Leader: true, Published: 6, Position: 7} },
 		Now:   func() time.Time { return now },
 	}, "v1")
@@ -44,6 +48,8 @@ func TestAScrapeShowsWhatThePartsCount(t *testing.T) {
 		"webhookd_spool_appended_total 12", "webhookd_spool_drained_total 4", "webhookd_spool_errors_total 1",
 		"webhookd_spool_damaged_files 2",
 		"webhookd_due_oldest_overdue_seconds 1.5", "webhookd_relay_leader 1", "webhookd_relay_events_published_total 6",
+		"webhookd_handlers_fired_total 21", "webhookd_handlers_failures_total 22", "webhookd_handlers_requests_total 23",
+		"webhookd_handlers_request_retries_total 24", "webhookd_handlers_cancelled_total 25",
 		"webhookd_relay_position 7", `webhookd_build_info{version="v1"} 1`,
 	} {
 		require.Contains(t, body, line+"\n")

@@ -296,6 +296,7 @@ const (
 	DueTrigger   DueKind = "trigger"   // a pending trigger; CallUUID holds its id
 	DueRequest   DueKind = "request"   // a request that has to leave the process; CallUUID holds its id
 	DueBroadcast DueKind = "broadcast" // the next page of a broadcast; CallUUID holds its id
+	DueTidy      DueKind = "tidy"      // old answers and marks; one row, of no account and no call
 )
 
 // Triggers says whether a row of this kind is about what handlers do; CallUUID holds the trigger's, request's or

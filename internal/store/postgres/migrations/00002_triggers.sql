@@ -237,7 +237,7 @@ comment on column idempotent_answers.answered_at is 'When it was answered.';
 
 -- Tables that were there take rows of triggers, too.
 comment on column due.call_uuid is 'The call it is about; of the kinds trigger, request and broadcast the id of that row.';
-comment on column due.kind is 'settle, reap, trigger, request or broadcast.';
+comment on column due.kind is 'settle, reap, trigger, request, broadcast or tidy.';
 comment on table outbox is 'What is to be published, and the history of what was: one row for each change of a call, and for each trigger that published something. Append only.';
 comment on column outbox.journal_id is 'The journal entry that made the change; 0 for what a trigger published.';
 comment on column outbox.call_uuid is 'The call that changed; the trigger''s id where there is no call.';
