@@ -11,6 +11,7 @@ import (
 	"webhookd/internal/replay"
 	"webhookd/internal/store"
 	"webhookd/internal/store/sqlite"
+	"webhookd/internal/trigger"
 )
 
 // Exit codes, as README.md promises them.
@@ -49,13 +50,14 @@ func exitCode(err error) int {
 }
 
 // cannotBegin marks the errors of opening and binding that the surroundings are to blame for: an address that is taken
-// or not ours, a server that is out of reach, a directory that cannot be used.
+// or not ours, a server that is out of reach, a directory that cannot be used, a handlers file that is wrong.
 func cannotBegin(err error) error {
 	var (
-		network *net.OpError
-		path    *fs.PathError
+		network  *net.OpError
+		path     *fs.PathError
+		handlers *trigger.DefinitionError
 	)
-	if errors.As(err, &network) || errors.As(err, &path) ||
+	if errors.As(err, &network) || errors.As(err, &path) || errors.As(err, &handlers) ||
 		errors.Is(err, natsbus.ErrListen) || errors.Is(err, natsbus.ErrNotLoopback) || errors.Is(err, store.ErrUnavailable) ||
 		errors.Is(err, sqlite.ErrInUse) || errors.Is(err, spool.ErrInUse) {
 		return &beginError{err}

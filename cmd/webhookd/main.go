@@ -6,6 +6,7 @@ package main
 import (
 	"context"
 	"os"
+	_ "time/tzdata" // handlers name time zones, also where the machine has no list of them
 )
 
 func main() {

@@ -139,14 +139,18 @@ func (a *App) build(options Options) error {
 }
 
 // Start begins to serve, and returns. What fails later is told by Failed.
-func (a *App) Start(context.Context) error {
+func (a *App) Start(ctx context.Context) error {
+	// Before the first webhook, or its events would meet the handlers of the last time.
+	if err := a.loadHandlersNow(ctx); err != nil {
+		return err
+	}
 	if a.profiles != nil {
 		p := newProfiler()
 		a.run("pprof", func(context.Context) error { return p.serve(a.profiles) }, p.stop)
 	}
 	a.run("schema", a.schema.run, nil)
 	a.run("relay", a.schema.before(a.relay.Run), nil)
-	a.run("handlers", a.schema.before(a.loadHandlers), nil)
+	a.run("handlers", a.schema.before(a.keepHandlers), nil)
 	a.run("due rows", a.schema.before(a.due.Run), nil)
 	a.run("ingest", a.ingest.Run, func(context.Context) error { a.ingest.Stop(); return nil })
 	a.run("http", func(context.Context) error { return a.http.Serve(a.listener) }, a.http.Shutdown)

@@ -18,6 +18,7 @@ import (
 // handlers are the parts that do what handlers say.
 type handlers struct {
 	file       []*trigger.Compiled // of the handlers file, nil if there is none
+	loaded     bool                // they are in the database
 	environ    trigger.Environment
 	dispatcher *dispatch.Dispatcher
 	service    *dispatch.Service
@@ -83,23 +84,30 @@ func (a *App) Reload(ctx context.Context) error {
 	return nil
 }
 
-// loadHandlers puts the file's handlers into the database at the start. With a database that is away that waits: no
-// event is evaluated before it is back either.
-func (a *App) loadHandlers(ctx context.Context) error {
-	for a.cfg.HandlersFile != "" {
-		err := a.handlers.service.LoadFile(ctx, a.handlers.file)
-		if err == nil {
-			a.log.Info("handlers are loaded from the file", "handlers", len(a.handlers.file))
-			break
-		}
-		if ctx.Err() != nil {
-			return nil //nolint:nilerr // the process ends
-		}
-		if !errors.Is(err, store.ErrUnavailable) {
+// loadHandlersNow puts the file's handlers into the database, if that is there.
+func (a *App) loadHandlersNow(ctx context.Context) error {
+	if a.cfg.HandlersFile == "" || !a.schema.current() {
+		return nil
+	}
+	err := a.handlers.service.LoadFile(ctx, a.handlers.file)
+	switch {
+	case err == nil:
+		a.handlers.loaded = true
+		a.log.Info("handlers are loaded from the file", "handlers", len(a.handlers.file))
+	case !errors.Is(err, store.ErrUnavailable):
+		return fmt.Errorf("load handlers: %w", err)
+	}
+	return nil
+}
+
+// keepHandlers loads the file's handlers, if the database was away at the start, and then follows the handlers. No event
+// is evaluated before the database is back either; but what is in the spool may be drained before.
+func (a *App) keepHandlers(ctx context.Context) error {
+	for a.cfg.HandlersFile != "" && !a.handlers.loaded {
+		if err := a.loadHandlersNow(ctx); err != nil && ctx.Err() == nil {
 			return err
 		}
-		a.log.Warn("handlers of the file wait for the database", "error", err)
-		if !pause(ctx, fileRetry) {
+		if !a.handlers.loaded && !pause(ctx, fileRetry) {
 			return nil
 		}
 	}

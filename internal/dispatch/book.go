@@ -131,11 +131,3 @@ func rowOf(handler trigger.Handler, source string) (store.Handler, error) {
 		Name: handler.Name, Account: handler.Account, Source: source, Definition: definition, Enabled: handler.Enabled,
 	}, nil
 }
-
-// find gives a handler, or the flow of that name as a handler that starts it; nil if there is neither.
-func (b *Book) find(set *trigger.Set, account, name string) *trigger.Compiled {
-	if handler := set.ByName(account, name); handler != nil {
-		return handler
-	}
-	return trigger.ForFlow(name, b.env)
-}

@@ -41,12 +41,14 @@ func (s *Service) Broadcast(
 
 func (r *round) broadcast(account string, request *triggerapi.Request) (triggerapi.Outcome, error) {
 	outcome := triggerapi.Outcome{Status: triggerapi.StatusProcessed, TransactionID: request.TransactionID}
-	known, err := r.transaction(account, request.TransactionID)
+	known, err := r.known(account, request.TransactionID)
 	if err != nil || known {
 		return outcome, err
 	}
-	handler := r.dispatcher.Book.find(r.set, account, request.Name)
+	handler, err := r.find(account, request.Name)
 	switch {
+	case err != nil:
+		return outcome, err
 	case handler == nil:
 		return triggerapi.Outcome{Err: triggerapi.ErrUnknownName}, nil
 	case !handler.Handler().Enabled:
@@ -76,6 +78,7 @@ func (r *round) broadcast(account string, request *triggerapi.Request) (triggera
 	if err := r.tx.PutBroadcast(r.ctx, row); err != nil {
 		return outcome, fmt.Errorf("keep broadcast: %w", err)
 	}
+	r.transactions[row.ID] = true
 	r.result.PutDue = append(r.result.PutDue, store.Due{
 		Account: account, CallUUID: row.ID, Kind: store.DueBroadcast, At: r.now,
 	})
@@ -118,7 +121,10 @@ func (r *round) page(key store.Key) error {
 	if err := json.Unmarshal(row.Spec, &spec); err != nil {
 		return fmt.Errorf("read broadcast %s: %w", row.ID, err)
 	}
-	handler := r.dispatcher.Book.find(r.set, row.Account, row.Name)
+	handler, err := r.find(row.Account, row.Name)
+	if err != nil {
+		return err
+	}
 	row.UpdatedAt = r.now
 	if handler == nil || !handler.Handler().Enabled { // it went away meanwhile
 		row.State = store.BroadcastFailed
@@ -128,11 +134,12 @@ func (r *round) page(key store.Key) error {
 	if err != nil {
 		return fmt.Errorf("read subscribers: %w", err)
 	}
-	request := triggerapi.Request{Name: row.Name, TransactionID: row.TransactionID, Payload: spec.Payload}
+	payload, err := readPayload(spec.Payload)
+	if err != nil {
+		return err
+	}
 	for i := range page {
-		if err := r.toOne(row.Account, handler, &request, &page[i]); err != nil {
-			return err
-		}
+		r.toOne(row.Account, handler, row.TransactionID, payload, &page[i])
 		row.After = page[i].ID
 		row.Sent++
 	}

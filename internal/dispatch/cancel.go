@@ -12,98 +12,65 @@ import (
 // canceller is an event that calls triggers off.
 type canceller struct {
 	store.CancelQuery
-	uuid  string
-	at    dialog.Time
-	order int
+
+	uuid string // "" for one that was known before, see identified
+	at   dialog.Time
+}
+
+// spot is where an event and what it calls off meet: a call, or a contact.
+type spot struct{ account, call, contact string }
+
+func spotsOf(account, call, contact string) []spot {
+	spots := make([]spot, 0, 2)
+	if call != "" {
+		spots = append(spots, spot{account: account, call: call})
+	}
+	if contact != "" {
+		spots = append(spots, spot{account: account, contact: contact})
+	}
+	return spots
+}
+
+func (c *canceller) spots() []spot { return spotsOf(c.Account, c.CallUUID, c.Contact) }
+
+// spotsOfTrigger are those from where a trigger can be called off.
+func spotsOfTrigger(row *store.Trigger) []spot {
+	if row.CancelScope == store.CancelScopeContact {
+		return spotsOf(row.Account, row.CallUUID, row.Contact)
+	}
+	return spotsOf(row.Account, row.CallUUID, "")
 }
 
 // calloff notes an event that some handler has in cancel_on.
 func (r *round) calloff(o *trigger.Occasion) {
-	query := store.CancelQuery{
-		Account: o.Account, CallUUID: o.CallUUID(), Contact: store.BoundedKey(o.Contact()), EventType: o.Event.Type,
-	}
-	r.calls = append(r.calls, canceller{query, o.Event.UUID, o.Event.CreatedOn, r.order})
-	r.marks = append(r.marks, store.Mark{
-		Account: query.Account, CallUUID: query.CallUUID, Contact: query.Contact, EventType: query.EventType,
-		At: o.Event.CreatedOn, SeenAt: r.now,
+	r.cancelBy(&canceller{
+		store.CancelQuery{
+			Account: o.Account, CallUUID: o.CallUUID(), Contact: store.BoundedKey(o.Contact()), EventType: o.Event.Type,
+		}, o.Event.UUID, o.Event.CreatedOn,
 	})
 }
 
-// early calls off what is armed after an event that happened later: its own event came late. Which of the two arrives
-// first must not decide.
-func (r *round) early(wave []*armed) error {
-	var queries []store.MarkQuery
-	var asked []*armed
-	for _, one := range wave {
-		if row := one.row; row.State == store.TriggerPending && len(row.CancelOn) > 0 {
-			query := store.MarkQuery{
-				Account: row.Account, CallUUID: row.CallUUID, EventTypes: row.CancelOn, Since: row.EventAt + 1,
-			}
-			if row.CancelScope == store.CancelScopeContact {
-				query.Contact = row.Contact
-			}
-			queries, asked = append(queries, query), append(asked, one)
-		}
-	}
-	if len(queries) == 0 {
-		return nil
-	}
-	marked, err := r.tx.MarksSince(r.ctx, queries)
-	if err != nil {
-		return fmt.Errorf("look for what calls triggers off: %w", err)
-	}
-	for i, one := range asked {
-		if marked[i] {
-			one.row.State, one.row.EndedAt = store.TriggerCancelled, r.now
-			one.row.Reason = "called off by an event that happened later and arrived earlier"
-		}
-	}
-	return nil
-}
-
-// cancel calls off the waiting triggers, also of this transaction, that its events call off.
-func (r *round) cancel() error {
-	if len(r.calls) == 0 {
-		return nil
-	}
-	queries := make([]store.CancelQuery, len(r.calls))
-	for i, call := range r.calls {
-		queries[i] = call.CancelQuery
-	}
-	pending, err := r.tx.PendingOf(r.ctx, queries)
-	if err != nil {
-		return fmt.Errorf("find waiting triggers: %w", err)
-	}
-	var ended []store.Trigger
-	for _, waiting := range pending {
-		for _, call := range r.calls {
-			if r.cancels(call, &waiting) {
-				ended = append(ended, store.Trigger{
-					ID: waiting.ID, Account: waiting.Account, State: store.TriggerCancelled, EndedAt: r.now,
-					Reason: "called off by " + call.EventType,
-				})
-				break
-			}
-		}
-	}
-	return r.end(ended)
+// cancelBy puts an event that calls off into the wave, and leaves a mark for triggers that are armed after it only
+// because their own event comes late.
+func (r *round) cancelBy(c *canceller) {
+	r.wave = append(r.wave, step{canceller: c})
+	r.marks = append(r.marks, store.Mark{
+		Account: c.Account, CallUUID: c.CallUUID, Contact: c.Contact, EventType: c.EventType, At: c.at, SeenAt: r.now,
+	})
 }
 
 // cancels says whether an event calls a trigger off: one of its types, of its call, or of its contact where it says so,
-// that happened after the trigger's own event, or, in the same call, became known after it.
-func (r *round) cancels(call canceller, waiting *store.Trigger) bool {
-	if call.Account != waiting.Account || call.uuid == waiting.EventUUID ||
-		!slices.Contains(waiting.CancelOn, call.EventType) {
+// that happened after the trigger's own event, or, in the same call, became known after it (later).
+func (c *canceller) cancels(row *store.Trigger, later bool) bool {
+	if c.Account != row.Account || c.uuid == row.EventUUID || !slices.Contains(row.CancelOn, c.EventType) {
 		return false
 	}
-	sameCall := call.CallUUID != "" && call.CallUUID == waiting.CallUUID
-	sameContact := waiting.CancelScope == store.CancelScopeContact && call.Contact != "" && call.Contact == waiting.Contact
+	sameCall := c.CallUUID != "" && c.CallUUID == row.CallUUID
+	sameContact := row.CancelScope == store.CancelScopeContact && c.Contact != "" && c.Contact == row.Contact
 	if !sameCall && !sameContact {
 		return false
 	}
-	order, here := r.placed[waiting.ID]
-	later := !here || call.order > order
-	return call.at > waiting.EventAt || (sameCall && later)
+	return c.at > row.EventAt || sameCall && later
 }
 
 // end ends waiting triggers, and takes them out of what is due.
@@ -115,8 +82,12 @@ func (r *round) end(ended []store.Trigger) error {
 	if err != nil {
 		return fmt.Errorf("end triggers: %w", err)
 	}
+	changed := make(map[string]bool, len(ids))
+	for _, id := range ids {
+		changed[id] = true
+	}
 	for _, one := range ended {
-		if slices.Contains(ids, one.ID) {
+		if changed[one.ID] {
 			r.dropDue(store.Due{Account: one.Account, CallUUID: one.ID, Kind: store.DueTrigger})
 		}
 	}

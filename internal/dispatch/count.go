@@ -3,6 +3,8 @@ package dispatch
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"sync/atomic"
 
 	"webhookd/internal/flow"
@@ -55,43 +57,61 @@ func failedReason(fired trigger.Fired) string {
 	return "an action failed"
 }
 
-// countOf is the count of a handler, a new one if it has none.
-func (r *round) countOf(handler *trigger.Compiled) *store.HandlerCount {
+// tally is how a handler has been doing in this transaction.
+type tally struct {
+	fired     int
+	failed    int
+	succeeded bool
+	row       int // failures after the last success
+	reason    string
+	latest    *armed // the latest failure, for the event that tells of it
+}
+
+func (c *tally) success() { c.succeeded, c.row = true, 0 }
+
+func (r *round) tally(handler *trigger.Compiled) *tally {
 	name := handler.Handler().Name
-	count := r.counts[name]
+	count := r.tallies[name]
 	if count == nil {
-		count = &store.HandlerCount{Name: name, At: r.now}
-		r.counts[name] = count
+		count = &tally{}
+		r.tallies[name] = count
 	}
 	return count
 }
 
-// failure notes that a handler failed.
-func (r *round) failure(one *armed, reason string, times int) {
-	count := r.countOf(one.handler)
-	count.Failed += times
-	count.LastError = reason
-	if r.failed == nil {
-		r.failed = map[string]*armed{}
-	}
-	r.failed[count.Name] = one
+// failure notes that a handler failed. However much of what it was to do failed, it failed once.
+func (r *round) failure(handler *trigger.Compiled, o *trigger.Occasion, root, reason string) {
+	count := r.tally(handler)
+	count.failed++
+	count.row++
+	count.reason = reason
+	count.latest = &armed{handler: handler, occasion: o, root: root}
 }
 
 // counted writes the counts, and switches off what has failed too often.
 func (r *round) counted() error {
-	if len(r.counts) == 0 {
+	if len(r.tallies) == 0 {
 		return nil
 	}
-	counts := make([]store.HandlerCount, 0, len(r.counts))
-	for _, count := range r.counts {
-		counts = append(counts, *count)
-		r.dispatcher.count.fired.Add(int64(count.Fired))
-		r.dispatcher.count.failed.Add(int64(count.Failed))
+	tallies := r.tallies
+	r.tallies = map[string]*tally{}
+	var counts []store.HandlerCount
+	failed := false
+	for _, name := range slices.Sorted(maps.Keys(tallies)) {
+		count := tallies[name]
+		r.dispatcher.count.fired.Add(int64(count.fired))
+		r.dispatcher.count.failed.Add(int64(count.failed))
+		done := store.HandlerCount{Name: name, Fired: count.fired, Succeeded: count.succeeded, At: r.now}
+		counts = append(counts, done)
+		if count.failed > 0 { // behind the success, which sets back what was before it only
+			failed = true
+			counts = append(counts, store.HandlerCount{Name: name, Failed: count.row, LastError: count.reason, At: r.now})
+		}
 	}
 	if err := r.tx.CountHandlers(r.ctx, counts); err != nil {
 		return fmt.Errorf("count handlers: %w", err)
 	}
-	if len(r.failed) == 0 {
+	if !failed {
 		return nil
 	}
 	rows, err := r.tx.Handlers(r.ctx)
@@ -99,21 +119,34 @@ func (r *round) counted() error {
 		return fmt.Errorf("read handlers: %w", err)
 	}
 	for _, row := range rows {
-		one := r.failed[row.Name]
-		if one == nil || !row.Enabled || row.Failures < r.dispatcher.Failures {
+		count := tallies[row.Name]
+		if count == nil || count.row == 0 || !row.Enabled || row.Failures < r.dispatcher.Failures {
 			continue
 		}
-		off, err := r.tx.SwitchOff(r.ctx, row.Name,
-			fmt.Sprintf("switched off after %d failures in a row: %s", row.Failures, r.counts[row.Name].LastError))
-		if err != nil {
-			return fmt.Errorf("switch handler off: %w", err)
-		}
-		if off {
-			id := one.handler.TriggerID(one.occasion)
-			r.emit(one.occasion, id, []flow.Event{one.handler.SwitchedOff(one.occasion, id, row.Failures)})
-			r.dispatcher.Logger.Error("a handler is switched off because it fails again and again",
-				"handler", row.Name, "failures", row.Failures)
+		if err := r.switchOff(row, count); err != nil {
+			return err
 		}
 	}
+	return nil
+}
+
+// switchOff switches a handler off that fails again and again.
+func (r *round) switchOff(row store.Handler, count *tally) error {
+	reason := fmt.Sprintf("switched off after %d failures in a row: %s", row.Failures, count.reason)
+	off, err := r.tx.SwitchOff(r.ctx, row.Name, reason)
+	if err != nil {
+		return fmt.Errorf("switch handler off: %w", err)
+	}
+	if !off {
+		return nil
+	}
+	r.rows = nil
+	r.dispatcher.Logger.Error("a handler is switched off because it fails again and again",
+		"handler", row.Name, "failures", row.Failures)
+	one := count.latest
+	id := one.handler.TriggerID(one.occasion)
+	event := one.handler.SwitchedOff(one.occasion, id, row.Failures)
+	r.emit(one.occasion, id, []flow.Event{event})
+	r.follow(one.handler, one.occasion, one.root, event)
 	return nil
 }

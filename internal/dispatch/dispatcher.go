@@ -23,6 +23,7 @@ type Dispatcher struct {
 // Change is a change of a call that a transaction puts into the outbox.
 type Change struct {
 	Row      *store.OutboxRow
+	Before   *correlate.Call // as it was before the change; nil if it began with it, or is the same
 	Call     *correlate.Call // as it is after the change
 	Revision int
 	Arrived  time.Time // when what made the change arrived, UTC: delays count from then
@@ -42,31 +43,33 @@ func (d *Dispatcher) Events(ctx context.Context, tx store.Tx, now time.Time, cha
 		return Result{}, err
 	}
 	for i := range changes {
-		change := &changes[i]
-		r.party(change)
-		for at := range change.Row.Events {
-			event := &change.Row.Events[at]
-			if !r.concerns(change.Row.Account, event.Type) {
-				continue
-			}
-			r.arrived = change.Arrived
-			r.look(&trigger.Occasion{
-				Account: change.Row.Account, Event: *event, Call: change.Call, Seq: event.Seq, Revision: change.Revision,
-				Record: change.Row.Record, At: now,
-			})
-		}
+		r.change(&changes[i])
 	}
 	return r.finish()
 }
 
-func (d *Dispatcher) round(ctx context.Context, tx store.Tx, now time.Time) (*round, error) {
-	set, err := d.Book.set(ctx, tx)
-	if err != nil {
-		return nil, err
+// change looks at the events of a change.
+func (r *round) change(change *Change) {
+	r.party(change)
+	r.identified(change)
+	var first *trigger.Occasion
+	for i := range change.Row.Events {
+		event := &change.Row.Events[i]
+		if !r.concerns(change.Row.Account, event.Type) {
+			continue
+		}
+		o := first
+		if first == nil {
+			last := change.Row.Events[len(change.Row.Events)-1]
+			o = &trigger.Occasion{
+				Account: change.Row.Account, Event: *event, Call: change.Call, Seq: last.Seq, Revision: change.Revision,
+				Record: change.Row.Record, At: r.now,
+			}
+			first = o
+		} else {
+			o = first.Beside(*event)
+		}
+		r.arrived = change.Arrived
+		r.look(o, event.UUID)
 	}
-	return &round{
-		dispatcher: d, ctx: ctx, tx: tx, now: now, set: set, arrived: now,
-		taken: map[store.OnceQuery]bool{}, seen: map[string]bool{}, placed: map[string]int{},
-		counts: map[string]*store.HandlerCount{},
-	}, nil
 }

@@ -4,7 +4,9 @@ import (
 	"fmt"
 
 	"webhookd/internal/correlate"
+	"webhookd/internal/dialog"
 	"webhookd/internal/store"
+	"webhookd/internal/trigger"
 )
 
 // party makes a subscriber of the external party of a call that began, by its number. One who hides it is none.
@@ -21,6 +23,57 @@ func (r *round) party(change *Change) {
 			})
 		}
 	}
+}
+
+// identified calls off what earlier events of a call would have called off, had it been known then who the call is with:
+// the webhook that tells the number may be lost, and another one tell it at the end of the call.
+func (r *round) identified(change *Change) {
+	if change.Before == nil || change.Call == nil {
+		return
+	}
+	account := change.Row.Account
+	contact := (&trigger.Occasion{Account: account, Call: change.Call}).Contact()
+	if contact == "" || contact == (&trigger.Occasion{Account: account, Call: change.Before}).Contact() {
+		return
+	}
+	for kind, at := range happened(change.Before) {
+		if at != 0 && r.set.CancelTypes(string(kind)) {
+			r.cancelBy(&canceller{CancelQuery: store.CancelQuery{
+				Account: account, Contact: store.BoundedKey(contact), EventType: string(kind),
+			}, at: at})
+		}
+	}
+}
+
+// happened gives, of the events of a call that its record tells of, when they happened; 0 for those that did not.
+func happened(call *correlate.Call) map[correlate.Kind]dialog.Time {
+	at := map[correlate.Kind]dialog.Time{
+		correlate.CallStarted: call.StartedAt, correlate.CallAlerting: call.AlertingAt,
+		correlate.CallAnswered: call.AnsweredAt, correlate.CallTalking: call.TalkingAt, correlate.CallEnded: call.EndedAt,
+	}
+	switch call.Direction {
+	case correlate.DirectionInbound:
+		at[correlate.CallReceived] = call.StartedAt
+	case correlate.DirectionOutbound:
+		at[correlate.CallCreated] = call.StartedAt
+	}
+	if call.Missed {
+		at[correlate.CallMissed] = call.EndedAt
+	}
+	for _, transfer := range call.Transfers {
+		at[correlate.CallTransferred] = max(at[correlate.CallTransferred], transfer.At)
+	}
+	for i := range call.Legs {
+		leg := &call.Legs[i]
+		for kind, reached := range map[correlate.Kind]dialog.Time{
+			correlate.DialogRinging: leg.RingingAt, correlate.DialogAlerting: leg.AlertingAt,
+			correlate.DialogAnswered: leg.AnsweredAt, correlate.DialogTalking: leg.TalkingAt,
+			correlate.DialogClosed: leg.ClosedAt,
+		} {
+			at[kind] = max(at[kind], reached)
+		}
+	}
+	return at
 }
 
 // remember writes what a later transaction has to know: marks, requests, subscribers.

@@ -4,7 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"net/http"
+	"net/url"
 	"time"
 
 	"webhookd/internal/callout"
@@ -12,10 +12,17 @@ import (
 	"webhookd/internal/trigger"
 )
 
-// How long a request is tried, and how long an instance has for one try before another one may think that it died.
 const (
+	// maxAttempts is how often a request is tried.
 	maxAttempts = 8
-	leaseTime   = 2 * time.Minute
+	// leaseTime is how long an instance has for one try before another one may think that it died.
+	leaseTime = 2 * time.Minute
+	// leaseLeft is what must be left of the lease when a try begins: more than it can take.
+	leaseLeft = 75 * time.Second
+	// crowded is how long a request waits for which there is no room, and crowdedMore how much longer each further one:
+	// those that have to wait must not come back together, again and again.
+	crowded     = time.Second
+	crowdedMore = 50 * time.Millisecond
 )
 
 // sending is a request as it is kept: with the occasion of its trigger, which the events of its outcome tell of.
@@ -38,10 +45,12 @@ func (r *round) send(request trigger.Request, o *trigger.Occasion) error {
 		ID: request.ID, Account: request.Account, TriggerID: request.TriggerID, Handler: request.Handler, Spec: spec,
 		CreatedAt: r.now,
 	})
-	r.result.PutDue = append(r.result.PutDue, store.Due{
-		Account: request.Account, CallUUID: request.ID, Kind: store.DueRequest, At: r.now,
-	})
+	r.result.PutDue = append(r.result.PutDue, dueRequest(request.Account, request.ID, r.now))
 	return nil
+}
+
+func dueRequest(account, id string, at time.Time) store.Due {
+	return store.Due{Account: account, CallUUID: id, Kind: store.DueRequest, At: at}
 }
 
 // Client makes HTTP requests; *callout.Client is one.
@@ -56,50 +65,108 @@ type Errand struct {
 	secret string
 }
 
+// Host is whom the request goes to, as its URL has it; "" of a URL that cannot be read.
+func (e *Errand) Host() string {
+	target, err := url.Parse(e.spec.Request.URL)
+	if err != nil {
+		return ""
+	}
+	return target.Host
+}
+
+// Stale says that too little is left of the lease to begin: the request will be due again, and is to be left alone.
+func (e *Errand) Stale(now time.Time) bool { return e.kept.LeasedUntil.Sub(now) < leaseLeft }
+
 // Claim takes requests, by their ids, for this instance to make after the transaction, which drops their due rows: they
 // are due again should this instance not live to tell what came of them. Those that another instance is at are left out.
-func (d *Dispatcher) Claim(ctx context.Context, tx store.Tx, now time.Time, ids []string) ([]Errand, Result, error) {
+// room is asked whether there is room for one more request to a host; those for which there is none are put off.
+func (d *Dispatcher) Claim(
+	ctx context.Context, tx store.Tx, now time.Time, ids []string, room func(host string) bool,
+) ([]Errand, Result, error) {
 	if len(ids) == 0 {
 		return nil, Result{}, nil
 	}
-	until := now.Add(leaseTime)
+	until := now.Add(leaseTime).Truncate(time.Microsecond)
 	kept, err := tx.ClaimRequests(ctx, ids, until)
 	if err != nil {
 		return nil, Result{}, fmt.Errorf("claim requests: %w", err)
 	}
-	set, err := d.Book.set(ctx, tx)
+	r, err := d.round(ctx, tx, now)
 	if err != nil {
 		return nil, Result{}, err
 	}
 	var errands []Errand
-	var result Result
+	var back []store.Request
 	for _, request := range kept {
-		result.PutDue = append(result.PutDue, store.Due{
-			Account: request.Account, CallUUID: request.ID, Kind: store.DueRequest, At: until,
-		})
 		errand := Errand{kept: request}
 		if err := json.Unmarshal(request.Spec, &errand.spec); err != nil {
 			return nil, Result{}, fmt.Errorf("read request %s: %w", request.ID, err)
 		}
-		if handler := set.ByName(request.Account, request.Handler); handler != nil {
-			secret := handler.Secret(errand.spec.Request.Action)
-			errand.secret = secret.Reveal()
+		if !room(errand.Host()) {
+			wait := crowded + time.Duration(len(back))*crowdedMore
+			r.result.PutDue = append(r.result.PutDue, dueRequest(request.Account, request.ID, now.Add(wait)))
+			request.LeasedUntil = time.Time{}
+			back = append(back, request)
+			continue
 		}
+		if errand.secret, err = r.secretOf(&errand); err != nil {
+			return nil, Result{}, err
+		}
+		r.result.PutDue = append(r.result.PutDue, dueRequest(request.Account, request.ID, until))
 		errands = append(errands, errand)
 	}
-	return errands, result, nil
+	if err := tx.PutRequests(ctx, back); err != nil {
+		return nil, Result{}, fmt.Errorf("put requests off: %w", err)
+	}
+	return errands, r.result, r.leased(ids, kept)
+}
+
+// secretOf gives what a request is signed with, as the handler has it now.
+func (r *round) secretOf(errand *Errand) (string, error) {
+	handler, err := r.find(errand.kept.Account, errand.kept.Handler)
+	if err != nil || handler == nil {
+		return "", err
+	}
+	secret := handler.Secret(errand.spec.Request.Action)
+	return secret.Reveal(), nil
+}
+
+// leased makes those requests due again, when their lease is over, that another instance is at.
+func (r *round) leased(ids []string, claimed []store.Request) error {
+	if len(claimed) == len(ids) {
+		return nil
+	}
+	mine := make(map[string]bool, len(claimed))
+	for _, request := range claimed {
+		mine[request.ID] = true
+	}
+	kept, err := r.tx.Requests(r.ctx, ids)
+	if err != nil {
+		return fmt.Errorf("read requests: %w", err)
+	}
+	for _, request := range kept {
+		if !mine[request.ID] {
+			r.result.PutDue = append(r.result.PutDue, dueRequest(request.Account, request.ID, request.LeasedUntil))
+		}
+	}
+	return nil
 }
 
 // Make makes the request. It does no other I/O.
-func (d *Dispatcher) Make(ctx context.Context, client Client, errand Errand) callout.Result {
+func (d *Dispatcher) Make(ctx context.Context, client Client, errand Errand) (result callout.Result) {
+	defer func() {
+		if value := recover(); value != nil {
+			result = callout.Result{Status: callout.ConnectionError, Reason: fmt.Sprintf("%v: %v", errPanic, value)}
+		}
+	}()
 	d.count.requests.Add(1)
 	if errand.kept.Attempts > 0 {
 		d.count.retried.Add(1)
 	}
 	request := errand.spec.Request
-	header := http.Header{}
+	header := make(map[string][]string, len(request.Headers))
 	for name, value := range request.Headers {
-		header.Set(name, value)
+		header[name] = []string{value}
 	}
 	return client.Do(ctx, callout.Call{
 		Method: request.Method, URL: request.URL, Header: header, Body: []byte(request.Body), Secret: errand.secret,
@@ -112,10 +179,6 @@ func (d *Dispatcher) Make(ctx context.Context, client Client, errand Errand) cal
 func (d *Dispatcher) Conclude(
 	ctx context.Context, tx store.Tx, now time.Time, errand Errand, result callout.Result, random float64,
 ) (Result, error) {
-	r, err := d.round(ctx, tx, now)
-	if err != nil {
-		return Result{}, err
-	}
 	kept, err := tx.Requests(ctx, []string{errand.kept.ID})
 	if err != nil {
 		return Result{}, fmt.Errorf("read request: %w", err)
@@ -123,7 +186,6 @@ func (d *Dispatcher) Conclude(
 	if len(kept) == 0 || kept[0].Attempts != errand.kept.Attempts {
 		return Result{}, nil // another instance thought that this one had died, and was quicker
 	}
-	due := store.Due{Account: errand.kept.Account, CallUUID: errand.kept.ID, Kind: store.DueRequest}
 	attempts := errand.kept.Attempts + 1
 	if result.Status != callout.Success && result.Retry && attempts < maxAttempts {
 		again := errand.kept
@@ -131,34 +193,53 @@ func (d *Dispatcher) Conclude(
 		if err := tx.PutRequests(ctx, []store.Request{again}); err != nil {
 			return Result{}, fmt.Errorf("keep request: %w", err)
 		}
-		due.At = now.Add(max(callout.Backoff(attempts, random), result.RetryAfter))
-		return Result{PutDue: []store.Due{due}}, nil
+		wait := max(callout.Backoff(attempts, random), result.RetryAfter)
+		return Result{PutDue: []store.Due{dueRequest(again.Account, again.ID, now.Add(wait))}}, nil
 	}
+	r, err := d.round(ctx, tx, now)
+	if err != nil {
+		return Result{}, err
+	}
+	if r.result, err = d.Drop(ctx, tx, errand); err != nil {
+		return Result{}, err
+	}
+	if err := r.conclude(errand, result, attempts); err != nil {
+		return Result{}, err
+	}
+	return r.finish()
+}
+
+// Drop removes a request, whatever came of it.
+func (d *Dispatcher) Drop(ctx context.Context, tx store.Tx, errand Errand) (Result, error) {
 	if err := tx.DropRequests(ctx, []string{errand.kept.ID}); err != nil {
 		return Result{}, fmt.Errorf("drop request: %w", err)
 	}
-	r.result.DropDue = append(r.result.DropDue, due)
+	return Result{DropDue: []store.Due{dueRequest(errand.kept.Account, errand.kept.ID, time.Time{})}}, nil
+}
+
+// conclude publishes what a request came to in the end, and looks at that in its turn.
+func (r *round) conclude(errand Errand, result callout.Result, attempts int) error {
 	occasion, err := trigger.DecodeOccasion(errand.spec.Occasion)
 	if err != nil {
-		return Result{}, fmt.Errorf("read occasion of request %s: %w", errand.kept.ID, err)
+		return fmt.Errorf("read occasion of request %s: %w", errand.kept.ID, err)
 	}
-	occasion = occasion.WithTime(now)
+	occasion = occasion.WithTime(r.now)
 	events := errand.spec.Request.Events(occasion, outcomeOf(result, attempts))
-	if handler := r.dispatcher.Book.find(r.set, errand.kept.Account, errand.kept.Handler); handler != nil {
-		one := &armed{handler: handler, occasion: occasion, row: &store.Trigger{ID: errand.kept.TriggerID}}
-		if result.Status == callout.Success {
-			r.countOf(handler).Succeeded = true
-		} else {
-			r.failure(one, reasonOf(result), 1)
-		}
-	}
 	r.emit(occasion, errand.kept.TriggerID, events)
-	for _, event := range events {
-		if r.concerns(occasion.Account, event.Type) {
-			r.look(occasion.Next(event))
-		}
+	handler, err := r.find(errand.kept.Account, errand.kept.Handler)
+	switch {
+	case err != nil:
+		return err
+	case handler == nil: // it is gone meanwhile
+	case result.Status == callout.Success:
+		r.tally(handler).success()
+	default:
+		r.failure(handler, occasion, errand.kept.ID, reasonOf(result))
 	}
-	return r.finish()
+	for _, event := range events {
+		r.follow(handler, occasion, errand.kept.ID, event)
+	}
+	return nil
 }
 
 func outcomeOf(result callout.Result, attempts int) trigger.Outcome {

@@ -2,6 +2,7 @@ package dispatch
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,39 +11,48 @@ import (
 	"webhookd/internal/trigger"
 )
 
-// round is what one transaction does about handlers. Everything is gathered first and written in few statements: a
-// batch holds the events of hundreds of calls.
+// round is what one transaction does about handlers. What events lead to is gathered first, wave by wave, and written in
+// few statements: a batch holds the events of hundreds of calls.
 type round struct {
 	dispatcher *Dispatcher
 	ctx        context.Context //nolint:containedctx // that of one transaction
 	tx         store.Tx
 	now        time.Time
 	set        *trigger.Set
-	arrived    time.Time // of what is looked at: delays count from then
+	rows       []store.Handler // as the transaction reads them, once it did
+	arrived    time.Time       // of what is looked at: delays count from then
 
-	order  int             // how many events were looked at
-	armed  []*armed        // triggers that are not kept yet
-	seen   map[string]bool // by their ids
-	placed map[string]int  // the order of the event that made a trigger of this round, by the trigger's id
+	wave   []step          // what was looked at and is to be decided, in order
+	seen   map[string]bool // triggers, by their ids
+	called map[spot][]*canceller
 	taken  map[store.OnceQuery]bool
-	calls  []canceller
-	marks  []store.Mark
+	led    map[string]int // how many events were followed that one event led to, by its uuid
 
 	transactions map[string]bool // of the API, by account and id
 
 	result      Result
+	marks       []store.Mark
 	requests    []store.Request
-	counts      map[string]*store.HandlerCount
-	failed      map[string]*armed // the latest failure of a handler
+	tallies     map[string]*tally // by the handler's name
 	subscribers []store.Subscriber
 }
 
-// armed is a handler that matched.
-type armed struct {
-	handler  *trigger.Compiled
-	occasion *trigger.Occasion
-	row      *store.Trigger
-	fired    trigger.Fired // unless it waits
+// step is one thing that an event did: it made a trigger, or it calls some off.
+type step struct {
+	armed     *armed
+	canceller *canceller
+}
+
+func (d *Dispatcher) round(ctx context.Context, tx store.Tx, now time.Time) (*round, error) {
+	set, err := d.Book.set(ctx, tx)
+	if err != nil {
+		return nil, err
+	}
+	return &round{
+		dispatcher: d, ctx: ctx, tx: tx, now: now, set: set, arrived: now, seen: map[string]bool{},
+		called: map[spot][]*canceller{}, taken: map[store.OnceQuery]bool{}, led: map[string]int{},
+		tallies: map[string]*tally{},
+	}, nil
 }
 
 // concerns says whether any handler has to do with events of a type: nearly none does.
@@ -50,82 +60,84 @@ func (r *round) concerns(account, eventType string) bool {
 	return len(r.set.Match(account, eventType)) > 0 || r.set.CancelTypes(eventType)
 }
 
-// look evaluates the handlers over one event.
-func (r *round) look(o *trigger.Occasion) {
-	r.order++
+// look evaluates the handlers over one event. root is the uuid of the event that all began with.
+func (r *round) look(o *trigger.Occasion, root string) {
 	if r.set.CancelTypes(o.Event.Type) {
 		r.calloff(o)
 	}
 	for _, handler := range r.set.Match(o.Account, o.Event.Type) {
-		wants, err := handler.Wants(o)
+		wants, err := wants(handler, o)
 		switch {
 		case err != nil:
-			one := &armed{handler: handler, occasion: o}
-			r.emit(o, handler.TriggerID(o), []flow.Event{handler.Failed(o, handler.TriggerID(o), err)})
-			r.failure(one, err.Error(), 1)
+			r.broken(handler, o, root, err)
 		case wants:
-			r.arm(handler, o)
+			r.arm(handler, o, root)
 		}
 	}
 }
 
-// arm makes a trigger of an occasion. Whether there is one already is seen when it is kept.
-func (r *round) arm(handler *trigger.Compiled, o *trigger.Occasion) {
+// broken tells that a handler's condition could not be evaluated.
+func (r *round) broken(handler *trigger.Compiled, o *trigger.Occasion, root string, err error) {
 	id := handler.TriggerID(o)
-	if r.seen[id] {
-		return
+	event := handler.Failed(o, id, err)
+	r.emit(o, id, []flow.Event{event})
+	r.failure(handler, o, root, err.Error())
+	if o.Depth < trigger.MaxDepth {
+		r.follow(handler, o, root, event)
 	}
-	r.seen[id] = true
-	if o.Depth >= trigger.MaxDepth {
-		r.emit(o, id, []flow.Event{handler.TooDeep(o, id)})
-		return
-	}
-	h := handler.Handler()
-	r.placed[id] = r.order
-	one := &armed{handler: handler, occasion: o, row: &store.Trigger{
-		ID: id, Account: o.Account, Handler: h.Name, TransactionID: o.TransactionID, CallUUID: o.CallUUID(),
-		Contact: o.Contact(), EventType: o.Event.Type, EventUUID: o.Event.UUID, EventAt: o.Event.CreatedOn,
-		State: store.TriggerDone, CancelOn: h.CancelOn, CancelScope: string(h.CancelScope), OnceKey: handler.OnceKey(o),
-		Depth: o.Depth + 1, CreatedAt: r.now, EndedAt: r.now,
-	}}
-	if one.row.CancelScope == "" {
-		one.row.CancelScope = store.CancelScopeCall
-	}
-	if h.After > 0 {
-		one.row.State, one.row.EndedAt = store.TriggerPending, time.Time{}
-		one.row.FireAt = r.arrived.Add(time.Duration(h.After)).UTC().Truncate(time.Microsecond)
-	}
-	r.armed = append(r.armed, one)
 }
 
-// finish keeps the triggers, does those that do not wait, follows what comes of them, and calls off what was called off.
+// maxLed is how many events are followed that one event led to. Handlers that match what each other does multiply with
+// every step down; five steps of ten would be a hundred thousand events in one transaction.
+const maxLed = 500
+
+var errLed = fmt.Errorf("more than %d events came of one event; what else there is leads to nothing", maxLed)
+
+// follow looks at an event that a handler made, which may be gone by now (nil).
+func (r *round) follow(handler *trigger.Compiled, o *trigger.Occasion, root string, event flow.Event) {
+	if !r.concerns(o.Account, event.Type) {
+		return
+	}
+	r.led[root]++
+	switch led := r.led[root]; {
+	case led <= maxLed:
+		r.arrived = r.now
+		r.look(o.Next(event), root)
+	case led == maxLed+1 && handler != nil:
+		id := handler.TriggerID(o)
+		r.emit(o, id, []flow.Event{handler.Failed(o, id, errLed)})
+		r.failure(handler, o, root, errLed.Error())
+	}
+}
+
+// finish decides what was looked at, follows what comes of it, and keeps the rest.
 func (r *round) finish() (Result, error) {
-	for len(r.armed) > 0 {
-		wave := r.armed
-		r.armed = nil
-		if err := r.keep(wave); err != nil {
+	for len(r.wave) > 0 || len(r.tallies) > 0 {
+		for len(r.wave) > 0 {
+			wave := r.wave
+			r.wave = nil
+			if err := r.keep(wave); err != nil {
+				return Result{}, err
+			}
+		}
+		if err := r.counted(); err != nil { // that a handler is switched off is an event, too
 			return Result{}, err
 		}
 	}
-	for _, step := range []func() error{r.cancel, r.remember, r.counted} {
-		if err := step(); err != nil {
-			return Result{}, err
-		}
+	if err := r.remember(); err != nil {
+		return Result{}, err
 	}
 	return r.result, nil
 }
 
-// keep writes triggers that are new, and does what they say.
-func (r *round) keep(wave []*armed) error {
-	wave, err := r.once(wave)
-	if err != nil {
+// keep writes the triggers of a wave, and does what they say.
+func (r *round) keep(wave []step) error {
+	made, err := r.decide(wave)
+	if err != nil || len(made) == 0 {
 		return err
 	}
-	if err := r.early(wave); err != nil {
-		return err
-	}
-	rows := make([]*store.Trigger, len(wave))
-	for i, one := range wave {
+	rows := make([]*store.Trigger, len(made))
+	for i, one := range made {
 		rows[i] = one.row
 		switch one.row.State {
 		case store.TriggerPending:
@@ -133,26 +145,21 @@ func (r *round) keep(wave []*armed) error {
 				return fmt.Errorf("encode occasion: %w", err)
 			}
 		case store.TriggerDone:
-			one.fired = one.handler.Fire(one.occasion, one.row.ID)
-			if one.fired.Failures > 0 {
-				one.row.State, one.row.Reason = store.TriggerFailed, failedReason(one.fired)
-			}
+			one.fire()
+			one.row.State, one.row.Reason = one.outcome()
 		}
-	}
-	if len(rows) == 0 {
-		return nil
 	}
 	if err := r.tx.AddTriggers(r.ctx, rows); err != nil {
 		return fmt.Errorf("add triggers: %w", err)
 	}
-	for _, one := range wave {
+	for _, one := range made {
 		switch {
-		case one.row.Known:
+		case one.row.Known, one.row.State == store.TriggerCancelled:
 		case one.row.State == store.TriggerPending:
 			r.result.PutDue = append(r.result.PutDue, store.Due{
 				Account: one.row.Account, CallUUID: one.row.ID, Kind: store.DueTrigger, At: one.row.FireAt,
 			})
-		case one.row.State != store.TriggerCancelled:
+		default:
 			if err := r.did(one); err != nil {
 				return err
 			}
@@ -163,12 +170,13 @@ func (r *round) keep(wave []*armed) error {
 
 // did publishes what a trigger has done, sends its requests on their way, and looks at its events in their turn.
 func (r *round) did(one *armed) error {
-	count := r.countOf(one.handler)
-	count.Fired++
-	if one.fired.Failures == 0 {
-		count.Succeeded = len(one.fired.Requests) == 0 // what they come to is known later
-	} else {
-		r.failure(one, failedReason(one.fired), one.fired.Failures)
+	count := r.tally(one.handler)
+	count.fired++
+	switch {
+	case one.fired.Failures > 0:
+		r.failure(one.handler, one.occasion, one.root, failedReason(one.fired))
+	case len(one.fired.Requests) == 0: // otherwise what they come to is known later
+		count.success()
 	}
 	r.emit(one.occasion, one.row.ID, one.fired.Events)
 	for _, request := range one.fired.Requests {
@@ -177,10 +185,7 @@ func (r *round) did(one *armed) error {
 		}
 	}
 	for _, event := range one.fired.Events {
-		if r.concerns(one.occasion.Account, event.Type) {
-			r.arrived = r.now
-			r.look(one.occasion.Next(event))
-		}
+		r.follow(one.handler, one.occasion, one.root, event)
 	}
 	return nil
 }
@@ -198,4 +203,40 @@ func (r *round) emit(o *trigger.Occasion, triggerID string, events []flow.Event)
 		CreatedAt: r.now,
 		Change:    flow.Change{Account: o.Account, CallUUID: about, Record: o.Record, Events: events},
 	})
+}
+
+// find gives a handler, or the flow of that name as a handler that starts it; nil if there is neither. What this
+// instance does not know, or knows as switched off, may have been changed at another one just now: what is then done, or
+// not done, for good is decided by what the database says.
+func (r *round) find(account, name string) (*trigger.Compiled, error) {
+	if handler := r.set.ByName(account, name); handler != nil && handler.Handler().Enabled {
+		return handler, nil
+	}
+	row, known, err := r.named(name)
+	if err != nil {
+		return nil, err
+	}
+	if !known || row.Account != "" && row.Account != account {
+		return trigger.ForFlow(name, r.dispatcher.Book.env), nil
+	}
+	handler, err := compileRow(row, r.dispatcher.Book.env)
+	if definition := (*trigger.DefinitionError)(nil); errors.As(err, &definition) {
+		return nil, nil //nolint:nilnil // the book has told of it
+	}
+	return handler, err
+}
+
+// named gives a handler of this transaction by its name; ok is false if there is none.
+func (r *round) named(name string) (row store.Handler, ok bool, err error) {
+	if r.rows == nil {
+		if r.rows, err = r.tx.Handlers(r.ctx); err != nil {
+			return row, false, fmt.Errorf("read handlers: %w", err)
+		}
+	}
+	for _, row := range r.rows {
+		if row.Name == name {
+			return row, true, nil
+		}
+	}
+	return row, false, nil
 }

@@ -8,7 +8,6 @@ import (
 	"slices"
 	"time"
 
-	"webhookd/internal/dialog"
 	"webhookd/internal/flow"
 	"webhookd/internal/store"
 	"webhookd/internal/trigger"
@@ -124,12 +123,14 @@ func (r *round) answer(account string, once *triggerapi.Once, outcomes []trigger
 // request does one trigger of the API.
 func (r *round) request(account string, request *triggerapi.Request) (triggerapi.Outcome, error) {
 	outcome := triggerapi.Outcome{Status: triggerapi.StatusProcessed, TransactionID: request.TransactionID}
-	known, err := r.transaction(account, request.TransactionID)
+	known, err := r.known(account, request.TransactionID)
 	if err != nil || known {
 		return outcome, err
 	}
-	handler := r.dispatcher.Book.find(r.set, account, request.Name)
+	handler, err := r.find(account, request.Name)
 	switch {
+	case err != nil:
+		return outcome, err
 	case handler == nil:
 		return triggerapi.Outcome{Err: triggerapi.ErrUnknownName}, nil
 	case !handler.Handler().Enabled:
@@ -153,28 +154,27 @@ func (r *round) request(account string, request *triggerapi.Request) (triggerapi
 	return outcome, err
 }
 
-// transaction says whether there was a transaction of this id already, of this one or an earlier request.
-func (r *round) transaction(account, id string) (bool, error) {
-	key := account + "\x00" + id
-	if r.transactions[key] {
-		return true, nil
-	}
+// known says whether something was triggered for a transaction already, by this or an earlier request.
+func (r *round) known(account, transactionID string) (bool, error) {
+	id := trigger.TransactionUUID(account, transactionID)
 	if r.transactions == nil {
 		r.transactions = map[string]bool{}
 	}
-	r.transactions[key] = true
-	rows, err := r.tx.TriggersOf(r.ctx, account, id)
+	if r.transactions[id] {
+		return true, nil
+	}
+	_, err := r.tx.Broadcast(r.ctx, account, id)
+	if err == nil {
+		return true, nil
+	}
+	if !errors.Is(err, store.ErrNotFound) {
+		return false, fmt.Errorf("find broadcast: %w", err)
+	}
+	rows, err := r.tx.TriggersOf(r.ctx, account, transactionID)
 	if err != nil {
 		return false, fmt.Errorf("find transaction: %w", err)
 	}
-	if len(rows) > 0 {
-		return true, nil
-	}
-	_, err = r.tx.Broadcast(r.ctx, account, trigger.TransactionUUID(account, id))
-	if errors.Is(err, store.ErrNotFound) {
-		return false, nil
-	}
-	return err == nil, err
+	return len(rows) > 0, nil
 }
 
 // recipients keeps what the client says of subscribers, and gives the ids of all, each once, in order.
@@ -242,53 +242,55 @@ func (r *round) toAll(account string, handler *trigger.Compiled, request *trigge
 	if err != nil {
 		return fmt.Errorf("read subscribers: %w", err)
 	}
+	payload, err := readPayload(request.Payload)
+	if err != nil {
+		return err
+	}
 	byID := make(map[string]*store.Subscriber, len(found))
 	for i := range found {
 		byID[found[i].ID] = &found[i]
 	}
 	for _, id := range ids {
-		subscriber := byID[id]
-		if subscriber == nil {
-			continue // it was removed since
-		}
-		if err := r.toOne(account, handler, request, subscriber); err != nil {
-			return err
+		if subscriber := byID[id]; subscriber != nil { // it may have been removed since
+			r.toOne(account, handler, request.TransactionID, payload, subscriber)
 		}
 	}
+	r.transactions[trigger.TransactionUUID(account, request.TransactionID)] = true
 	return nil
+}
+
+// readPayload reads what a trigger of the API brings; nil for nothing.
+func readPayload(given json.RawMessage) (map[string]any, error) {
+	var payload map[string]any
+	if len(given) == 0 {
+		return nil, nil //nolint:nilnil // no payload is no error
+	}
+	if err := json.Unmarshal(given, &payload); err != nil {
+		return nil, fmt.Errorf("read payload: %w", err)
+	}
+	return payload, nil
 }
 
 // toOne makes a trigger for a subscriber. Whoever names a handler wants it: its types and its condition are not asked.
 func (r *round) toOne(
-	account string, handler *trigger.Compiled, request *triggerapi.Request, to *store.Subscriber,
-) error {
-	var payload map[string]any
-	if len(request.Payload) > 0 {
-		if err := json.Unmarshal(request.Payload, &payload); err != nil {
-			return fmt.Errorf("read payload: %w", err)
-		}
-	}
-	r.order++
-	r.arm(handler, &trigger.Occasion{
-		Account: account,
-		Event: flow.Event{
-			UUID: trigger.TransactionUUID(account, request.TransactionID), Type: trigger.TypeAPI,
-			CreatedOn: dialog.TimeOf(r.now),
-		},
-		Payload: payload, At: r.now, TransactionID: request.TransactionID,
+	account string, handler *trigger.Compiled, transactionID string, payload map[string]any, to *store.Subscriber,
+) {
+	o := &trigger.Occasion{
+		Account: account, Event: apiEvent(account, transactionID, r.now), Payload: payload, At: r.now,
+		TransactionID: transactionID,
 		Subscriber: &trigger.Subscriber{
 			ID: to.ID, Email: to.Email, Phone: to.Phone, FirstName: to.FirstName, LastName: to.LastName,
 			Locale: to.Locale, Avatar: to.Avatar, Data: to.Data,
 		},
-	})
-	return nil
+	}
+	r.arm(handler, o, handler.TriggerID(o))
 }
 
 // Cancel calls off what waits of a transaction, see httpapi.Triggers.
 func (s *Service) Cancel(ctx context.Context, account, transactionID string) (bool, error) {
-	any := false
+	found := false
 	err := s.write(ctx, func(r *round) error {
-		any = false
+		found = false
 		rows, err := r.tx.TriggersOf(r.ctx, account, transactionID)
 		if err != nil {
 			return fmt.Errorf("find transaction: %w", err)
@@ -296,7 +298,7 @@ func (s *Service) Cancel(ctx context.Context, account, transactionID string) (bo
 		var ended []store.Trigger
 		for _, row := range rows {
 			if row.State == store.TriggerPending {
-				any = true
+				found = true
 				row.State, row.EndedAt, row.Reason = store.TriggerCancelled, r.now, "called off over the API"
 				ended = append(ended, row)
 			}
@@ -311,7 +313,7 @@ func (s *Service) Cancel(ctx context.Context, account, transactionID string) (bo
 		if err != nil {
 			return fmt.Errorf("read broadcast: %w", err)
 		}
-		any = true
+		found = true
 		broadcast.State, broadcast.UpdatedAt = store.BroadcastCancelled, r.now
 		r.dropDue(store.Due{Account: account, CallUUID: broadcast.ID, Kind: store.DueBroadcast})
 		if err := r.tx.PutBroadcast(r.ctx, broadcast); err != nil {
@@ -322,5 +324,5 @@ func (s *Service) Cancel(ctx context.Context, account, transactionID string) (bo
 	if err != nil {
 		return false, fmt.Errorf("cancel transaction: %w", err)
 	}
-	return any, nil
+	return found, nil
 }

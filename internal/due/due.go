@@ -73,11 +73,13 @@ type Stats struct {
 	Done    int64         // rows done
 	Failed  int64         // rows that could not be done and wait for another try
 	Overdue time.Duration // how long the oldest row has been due, as far as is known; 0 if none is
+	// Requests is how many requests of handlers this instance has taken that are waiting or under way.
+	Requests int
 }
 
 // Stats gives the counts.
 func (r *Runner) Stats() Stats {
-	s := Stats{Done: r.done.Load(), Failed: r.failed.Load()}
+	s := Stats{Done: r.done.Load(), Failed: r.failed.Load(), Requests: r.errands.held()}
 	if next := r.next.Load(); next != 0 {
 		s.Overdue = max(0, r.cfg.Now().Sub(time.Unix(0, next)))
 	}
@@ -153,7 +155,7 @@ func (r *Runner) do(ctx context.Context, limit int) error {
 		r.done.Add(int64(len(rows)))
 		return nil
 	}
-	if errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil {
+	if unavailable(ctx, err) {
 		return err
 	}
 	if limit > 1 {
@@ -167,6 +169,11 @@ func (r *Runner) do(ctx context.Context, limit int) error {
 	r.failed.Add(1)
 	r.cfg.Logger.Error("a due row cannot be done; it is put off", "error", err)
 	return r.write(ctx, 1, &rows, r.putOff)
+}
+
+// unavailable says whether an error is the database's, or that of a stop: what was tried is not to blame.
+func unavailable(ctx context.Context, err error) bool {
+	return errors.Is(err, store.ErrUnavailable) || ctx.Err() != nil
 }
 
 type work func(ctx context.Context, tx store.Tx, now time.Time, rows []store.Due) ([]dispatch.Errand, error)
@@ -189,14 +196,14 @@ func (r *Runner) write(ctx context.Context, limit int, rows *[]store.Due, work w
 			return err
 		}
 		claimed, err = work(ctx, tx, now, *rows)
+		r.errands.expect(len(claimed))
 		return err
 	})
 	if err != nil {
+		r.errands.expect(0)
 		return fmt.Errorf("do due rows: %w", err)
 	}
-	for _, errand := range claimed {
-		r.errands.start(func() { r.run(ctx, errand) })
-	}
+	r.start(ctx, claimed)
 	return nil
 }
 

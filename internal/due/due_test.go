@@ -129,6 +129,8 @@ func (b *bundle) call(t *testing.T, id string) flow.Record {
 // count counts the events of a type that were published.
 func (b *bundle) count(t *testing.T, eventType string) int {
 	t.Helper()
+	// What another Write has committed is sure to be read when that has returned, and so when the next one has.
+	require.NoError(t, b.st.Write(t.Context(), func(store.Tx) error { return nil }))
 	rows, err := b.st.Unsent(t.Context(), 0, 1000)
 	require.NoError(t, err)
 	n := 0

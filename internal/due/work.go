@@ -8,8 +8,8 @@ import (
 	"webhookd/internal/store"
 )
 
-// soon is how long a request waits for one that is under way to end.
-const soon = time.Second
+// full is how long a request waits where an instance has as many as it can have.
+const full = 2 * time.Second
 
 // work does rows, each by its kind. The requests it gives are to be made after the transaction.
 func (r *Runner) work(
@@ -19,7 +19,7 @@ func (r *Runner) work(
 	var triggers, requests []string
 	var again []store.Due
 	deaf := r.cfg.CatchingUp != nil && r.cfg.CatchingUp()
-	free := r.errands.free()
+	_, free := r.errands.room()
 	later := func(row store.Due, by time.Duration) {
 		row.At = now.Add(by)
 		again = append(again, row)
@@ -38,7 +38,7 @@ func (r *Runner) work(
 		case row.Kind == store.DueTrigger:
 			triggers = append(triggers, row.CallUUID)
 		case row.Kind == store.DueRequest && len(requests) >= free:
-			later(row, soon)
+			later(row, full)
 		case row.Kind == store.DueRequest:
 			requests = append(requests, row.CallUUID)
 		case row.Kind == store.DueBroadcast:
@@ -80,7 +80,8 @@ func (r *Runner) dispatch(
 	if err != nil {
 		return nil, err
 	}
-	errands, claimed, err := d.Claim(ctx, tx, now, requests)
+	room, _ := r.errands.room()
+	errands, claimed, err := d.Claim(ctx, tx, now, requests, room)
 	if err != nil {
 		return nil, err
 	}

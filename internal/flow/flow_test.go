@@ -178,6 +178,68 @@ func TestTransferAndMergeTellTheirPlaces(t *testing.T) {
 	require.NotContains(t, string(made[0].Body), `"dialog":`)
 }
 
+// What a handler made has goflow's keys at the top, no seq, and says what made it.
+func TestActionEvents(t *testing.T) {
+	t.Parallel()
+	event := flow.Event{
+		UUID: "a13f34b1-89f2-5645-9841-2acc60100943", Type: "error", CreatedOn: at("2020-08-25 16:25:09"), DialogUUID: legUUID,
+		Goflow: json.RawMessage(` { "text" : "a" } `), Trigger: json.RawMessage(`{"uuid":"b"}`), Payload: json.RawMessage(`{"c":1}`),
+	}
+	message := messages(t, sample(), event)[0]
+	require.Equal(t, "flow.trigger.default.error", message.Subject)
+	require.Equal(t, callUUID, message.Header["ce-subject"])
+	require.Equal(t, "webhookd.error", message.Header["ce-type"])
+	require.True(t, strings.HasPrefix(string(message.Body), `{"uuid":"a13f34b1-89f2-5645-9841-2acc60100943","type":"error",`+
+		`"created_on":"2020-08-25T16:25:09Z","text" : "a","account_key":"default","conversation_type":"pbx_project",`+
+		`"conversation_key":"7","event_type":"error","event_data":{"trigger":{"uuid":"b"},"payload":{"c":1},"call":{"account":`))
+	var body struct {
+		Data struct {
+			Dialog correlate.LegRecord `json:"dialog"`
+			Call   correlate.Call      `json:"call"`
+		} `json:"event_data"`
+	}
+	require.NoError(t, json.Unmarshal(message.Body, &body))
+	require.Equal(t, sample().Legs[0], body.Data.Dialog)
+	require.Equal(t, *sample(), body.Data.Call)
+
+	// Through the outbox and back it is the same.
+	kept, err := json.Marshal(event)
+	require.NoError(t, err)
+	var read flow.Event
+	require.NoError(t, json.Unmarshal(kept, &read))
+	require.JSONEq(t, string(message.Body), string(messages(t, sample(), read)[0].Body))
+}
+
+// Where there is no call, the subject is the trigger.
+func TestActionEventsWithoutACall(t *testing.T) {
+	t.Parallel()
+	made, err := flow.Messages(flow.Change{Account: "acme", CallUUID: "of the trigger", Events: []flow.Event{
+		{UUID: "x", Type: "failure", CreatedOn: 1, Trigger: json.RawMessage(`{"uuid":"b"}`), Goflow: json.RawMessage(`{}`)},
+		{UUID: "y", Type: "failure", CreatedOn: 1, Trigger: json.RawMessage(`{"uuid":"b"}`)},
+	}}, flow.Options{})
+	require.NoError(t, err)
+	for _, message := range made {
+		require.Equal(t, "of the trigger", message.Header["ce-subject"])
+		require.JSONEq(t, `{"uuid":"`+message.ID+`","type":"failure","created_on":"1970-01-01T00:00:01Z","account_key":"acme",
+			"conversation_type":"pbx_project","conversation_key":"","event_type":"failure","event_data":{"trigger":{"uuid":"b"}}}`,
+			string(message.Body))
+	}
+}
+
+func TestActionEventsThatAreNoJSONAreErrors(t *testing.T) {
+	t.Parallel()
+	good := json.RawMessage(`{}`)
+	for name, event := range map[string]flow.Event{
+		"goflow":  {Goflow: json.RawMessage(`[]`), Trigger: good},
+		"half":    {Goflow: json.RawMessage(`{"a":`), Trigger: good},
+		"trigger": {Trigger: json.RawMessage(`{`)},
+		"payload": {Trigger: good, Payload: json.RawMessage(`nothing`)},
+	} {
+		_, err := flow.Messages(flow.Change{Events: []flow.Event{event}}, flow.Options{})
+		require.Error(t, err, name)
+	}
+}
+
 func TestARecordThatIsNoneIsAnError(t *testing.T) {
 	t.Parallel()
 	_, err := flow.Messages(flow.Change{Record: json.RawMessage(`{"legs":7}`)}, flow.Options{})

@@ -72,15 +72,24 @@ func (s *Server) getTimeline(c *fiber.Ctx) error {
 }
 
 // timelineItems orders by journal id. A change whose entry is not among the call's own (its leg went to another call
-// later) still stands where it happened.
-func timelineItems(entries []store.Entry, changes []store.OutboxRow) []any {
-	changes = slices.Clone(changes)
-	slices.SortStableFunc(changes, func(a, b store.OutboxRow) int { return cmp.Compare(a.JournalID, b.JournalID) })
+// later) still stands where it happened; what handlers published has no entry, and stands behind the change before it.
+func timelineItems(entries []store.Entry, history []store.OutboxRow) []any {
+	type placed struct {
+		at  int64
+		row *store.OutboxRow
+	}
+	changes := make([]placed, len(history))
+	last := int64(0)
+	for i := range history {
+		last = max(last, history[i].JournalID)
+		changes[i] = placed{cmp.Or(history[i].JournalID, last), &history[i]}
+	}
+	slices.SortStableFunc(changes, func(a, b placed) int { return cmp.Compare(a.at, b.at) })
 	items := make([]any, 0, len(entries)+2*len(changes))
 	next := 0
 	eventsThrough := func(journalID int64) {
-		for ; next < len(changes) && changes[next].JournalID <= journalID; next++ {
-			items = appendEvents(items, &changes[next])
+		for ; next < len(changes) && changes[next].at <= journalID; next++ {
+			items = appendEvents(items, changes[next].row)
 		}
 	}
 	for i := range entries {
@@ -89,7 +98,7 @@ func timelineItems(entries []store.Entry, changes []store.OutboxRow) []any {
 		eventsThrough(entries[i].ID)
 	}
 	if next < len(changes) {
-		eventsThrough(changes[len(changes)-1].JournalID)
+		eventsThrough(changes[len(changes)-1].at)
 	}
 	return items
 }

@@ -227,6 +227,7 @@ func (b *batch) effect(a *accountBatch, entry *store.Entry, effect *correlate.Ef
 	}
 	if changed || len(steps) > 0 {
 		b.publish(state, entry, effect.After, steps)
+		b.changes[len(b.changes)-1].Before = effect.Before
 		return
 	}
 	// The row is written for its heard_at; the record was not read, and comes out as it was.

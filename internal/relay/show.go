@@ -34,8 +34,12 @@ func (s showing) apply(ctx context.Context, r *Relay) error {
 
 // show says what a row does to the bucket: the calls that were merged into this one go, and the call itself is shown
 // until it is settled, which is when an ended call has a revision. A settled call that is reopened is shown again; one
-// that only got a later revision is not.
+// that only got a later revision is not. What a handler published changes no call, and tells of it as it was when the
+// trigger was made or fired.
 func show(row *store.OutboxRow) []showing {
+	if row.JournalID == 0 {
+		return nil
+	}
 	var shows []showing
 	for i := range row.Events {
 		if from := row.Events[i].From; from != "" {

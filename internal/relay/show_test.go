@@ -1,12 +1,17 @@
 package relay_test
 
 import (
+	"encoding/json"
 	"testing"
+	"time"
 
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
 
 	"webhookd/internal/flow"
 	"webhookd/internal/relay"
+	"webhookd/internal/store"
 )
 
 func TestTheBucketShowsACallUntilItIsSettled(t *testing.T) {
@@ -29,6 +34,30 @@ func TestTheBucketShowsACallUntilItIsSettled(t *testing.T) {
 	assert.Empty(t, step("ended", 2, "call_settled"))
 	assert.Contains(t, step("talking", 2, "call_reopened")[key], `"state":"talking"`)
 	assert.Empty(t, step("ended", 3, "call_ended", "call_settled"))
+}
+
+// What a handler did about a call long ago, or about one that was settled since, must not bring its old record back.
+func TestWhatHandlersPublishLeavesTheBucketAlone(t *testing.T) {
+	t.Parallel()
+	kept, bus := openStore(t), embedded(t)
+	box := watch(kept)
+	start(t, relay.Config{Store: box, Bus: bus})
+	c := newCall("acme")
+	c.state = "ringing"
+	old := c.change("call_started")
+	c.state = "talking"
+	write(t, kept, old, c.change("call_talking"))
+	done := &store.OutboxRow{CreatedAt: time.Now().UTC(), Change: old}
+	done.Events = []flow.Event{{
+		UUID: uuid.NewString(), Type: "msg_created", CreatedOn: old.Events[0].CreatedOn,
+		Goflow: json.RawMessage(`{"msg":{}}`), Trigger: json.RawMessage(`{"depth":1}`),
+	}}
+	require.NoError(t, kept.Write(testContext(t), func(tx store.Tx) error {
+		return tx.AppendOutbox(testContext(t), []*store.OutboxRow{done})
+	}))
+	box.waitThrough(t, done.ID)
+	assert.Contains(t, shown(t, bus)[flow.BucketKey("acme", c.uuid)], `"state":"talking"`)
+	require.Len(t, onStream(t, bus), 3)
 }
 
 func TestACallThatWentIntoAnotherIsShownNoMore(t *testing.T) {

@@ -4,7 +4,6 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"errors"
-	"net/http"
 	"net/url"
 	"regexp"
 	"slices"
@@ -26,18 +25,22 @@ var (
 	errWebURL = errors.New("is no URL that begins with http:// or https:// and has a host")
 	errHeader = errors.New("holds a control character")
 
-	webMethods = []string{
-		http.MethodDelete, http.MethodGet, http.MethodHead, http.MethodPatch, http.MethodPost, http.MethodPut,
-	}
+	webMethods = []string{"DELETE", methodGet, methodHead, "PATCH", methodPost, "PUT"}
 	headerName = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 )
 
-const keyResultName = "result_name"
+const (
+	methodGet  = "GET"
+	methodHead = "HEAD"
+	methodPost = "POST"
+
+	keyResultName = "result_name"
+)
 
 func newCallWebhook(f *form) action {
 	a := &callWebhook{method: strings.ToUpper(f.word("method")), headers: map[string]*template{}}
 	if a.method != "" && !slices.Contains(webMethods, a.method) {
-		f.wrong("method", "%q is none of %s", a.method, strings.Join(webMethods, ", "))
+		f.wrongf("method", "%q is none of %s", a.method, strings.Join(webMethods, ", "))
 	}
 	if a.url = f.required("url", webURL); a.url != nil {
 		a.url.escape = escapeURL
@@ -45,15 +48,15 @@ func newCallWebhook(f *form) action {
 	if headers, ok := f.inside("headers"); ok {
 		for _, name := range sortedNames(headers.values) {
 			if !headerName.MatchString(name) {
-				headers.wrong(name, "is no name of a header")
+				headers.wrongf(name, "is no name of a header")
 			}
 			a.headers[name] = headers.text(name, headerValue)
 		}
 	}
 	value, there := f.take("body")
 	if there {
-		if a.body = f.body("body", value); a.method == http.MethodGet || a.method == http.MethodHead {
-			f.wrong("body", "cannot be sent with %s", a.method)
+		if a.body = f.body("body", value); a.method == methodGet || a.method == methodHead {
+			f.wrongf("body", "cannot be sent with %s", a.method)
 		}
 	}
 	a.resultName = f.text(keyResultName, resultName)
@@ -97,14 +100,14 @@ func (f *form) secret() {
 	encoded, hasPrefix := strings.CutPrefix(text, secretPrefix)
 	switch {
 	case !ok:
-		f.wrong(keySecret, "is no text")
+		f.wrongf(keySecret, "is no text")
 	case text == redacted:
-		f.wrong(keySecret, "is what is shown in a secret's place: give the secret itself")
+		f.wrongf(keySecret, "is what is shown in a secret's place: give the secret itself")
 	case text == "":
-		f.wrong(keySecret, "is empty")
+		f.wrongf(keySecret, "is empty")
 	case hasPrefix:
 		if key, err := base64.StdEncoding.DecodeString(encoded); err != nil || len(key) == 0 {
-			f.wrong(keySecret, "begins with %s, and what follows is no base64", secretPrefix)
+			f.wrongf(keySecret, "begins with %s, and what follows is no base64", secretPrefix)
 		}
 	}
 }
@@ -242,7 +245,7 @@ func newCallResthook(f *form) action {
 	a := &callResthook{resthook: f.word(keyResthook)}
 	urls, known := f.checker.env.Resthooks[a.resthook]
 	if a.resthook != "" && !known {
-		f.wrong(keyResthook, "%q is no resthook that configuration names%s", a.resthook,
+		f.wrongf(keyResthook, "%q is no resthook that configuration names%s", a.resthook,
 			nearest(a.resthook, sortedNames(f.checker.env.Resthooks)))
 	}
 	a.urls = slices.Clone(urls)
@@ -290,7 +293,7 @@ func (a *callResthook) do(f *firing) error {
 	}
 	for i, target := range a.urls {
 		request := f.request(i + 1)
-		request.Kind, request.Method, request.URL, request.Body = KindResthook, http.MethodPost, target, string(payload)
+		request.Kind, request.Method, request.URL, request.Body = KindResthook, methodPost, target, string(payload)
 		request.Headers = map[string]string{"Content-Type": "application/json"}
 		request.Resthook = a.resthook
 		if i == 0 {

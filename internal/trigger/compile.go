@@ -58,7 +58,7 @@ func compile(h Handler, env Environment, path string) (*Compiled, *problems) {
 	if h.When != "" {
 		var err error
 		if compiled.when, err = compileProgram(h.When, expr.AsBool()); err != nil {
-			c.wrong(keyWhen, "%v", err)
+			c.wrongf(keyWhen, "%v", err)
 		}
 	}
 	compiled.actions = c.compileActions()
@@ -91,12 +91,12 @@ type checker struct {
 }
 
 // wrong tells of a problem with a field of the handler.
-func (c *checker) wrong(field, format string, args ...any) {
+func (c *checker) wrongf(field, format string, args ...any) {
 	full := field
 	if c.path != "" {
 		full = key(c.path, field)
 	}
-	c.add(c.handler.line(field), full, format, args...)
+	c.addf(c.handler.line(field), full, format, args...)
 }
 
 // handlerName is what a handler may be called: it becomes part of URLs and of the names that ids are made of.
@@ -108,30 +108,30 @@ const maxText = 200
 func (c *checker) names() {
 	switch h := c.handler; {
 	case h.Name == "":
-		c.wrong(keyName, "is missing")
+		c.wrongf(keyName, "is missing")
 	case !handlerName.MatchString(h.Name):
-		c.wrong(keyName, "%q is no name: small letters and digits, and after the first one also . _ -, 64 at most", h.Name)
+		c.wrongf(keyName, "%q is no name: small letters and digits, and after the first one also . _ -, 64 at most", h.Name)
 	}
 	if len(c.handler.Account) > maxText {
-		c.wrong(keyAccount, "is longer than %d bytes", maxText)
+		c.wrongf(keyAccount, "is longer than %d bytes", maxText)
 	}
 	if len(c.handler.Project) > maxText {
-		c.wrong(keyProject, "is longer than %d bytes", maxText)
+		c.wrongf(keyProject, "is longer than %d bytes", maxText)
 	}
 }
 
 func (c *checker) events() {
 	h := c.handler
 	if len(h.On) == 0 {
-		c.wrong(keyOn, `is missing: the types of events that the handler is for, or "*"`)
+		c.wrongf(keyOn, `is missing: the types of events that the handler is for, or "*"`)
 	}
 	c.types(keyOn, h.On, true)
 	c.types(keyCancelOn, h.CancelOn, false)
 	switch {
 	case h.CancelScope != "" && h.CancelScope != ScopeCall && h.CancelScope != ScopeContact:
-		c.wrong(keyCancelScope, "%q is neither %s nor %s", h.CancelScope, ScopeCall, ScopeContact)
+		c.wrongf(keyCancelScope, "%q is neither %s nor %s", h.CancelScope, ScopeCall, ScopeContact)
 	case h.CancelScope != "" && len(h.CancelOn) == 0:
-		c.wrong(keyCancelScope, "means nothing without %s", keyCancelOn)
+		c.wrongf(keyCancelScope, "means nothing without %s", keyCancelOn)
 	case h.CancelScope == "" && len(h.CancelOn) > 0:
 		h.CancelScope = ScopeCall
 	}
@@ -143,14 +143,15 @@ func (c *checker) types(field string, types []string, every bool) {
 		switch {
 		case kind == Every && every:
 			if len(types) > 1 {
-				c.wrong(at, "%q is all types; there can be no other one beside it", Every)
+				c.wrongf(at, "%q is all types; there can be no other one beside it", Every)
 			}
 		case kind == Every:
-			c.wrong(at, "%q is not possible here: name the types", Every)
+			c.wrongf(at, "%q is not possible here: name the types", Every)
+		case kind == TypeAPI && every: // asked for by name only
 		case !knownTypes[kind]:
-			c.wrong(at, "%q is no type of event%s", kind, nearest(kind, EventTypes()))
+			c.wrongf(at, "%q is no type of event%s", kind, nearest(kind, EventTypes()))
 		case slices.Contains(types[:i], kind):
-			c.wrong(at, "%q is there twice", kind)
+			c.wrongf(at, "%q is there twice", kind)
 		}
 	}
 }
@@ -159,11 +160,11 @@ func (c *checker) times() {
 	h := c.handler
 	switch after := time.Duration(h.After); {
 	case after < 0:
-		c.wrong(keyAfter, "is negative")
+		c.wrongf(keyAfter, "is negative")
 	case after > maxAfter:
-		c.wrong(keyAfter, "is longer than %s", Duration(maxAfter))
+		c.wrongf(keyAfter, "is longer than %s", Duration(maxAfter))
 	case after == 0 && len(h.CancelOn) > 0:
-		c.wrong(keyCancelOn, "means nothing without %s: what is done at once cannot be called off", keyAfter)
+		c.wrongf(keyCancelOn, "means nothing without %s: what is done at once cannot be called off", keyAfter)
 	}
 	if h.OncePer == nil {
 		return
@@ -173,17 +174,17 @@ func (c *checker) times() {
 	switch scope {
 	case ScopeCall, ScopeContact:
 	case "":
-		c.wrong(key(keyOncePer, keyScope), "is missing: %s or %s", ScopeCall, ScopeContact)
+		c.wrongf(key(keyOncePer, keyScope), "is missing: %s or %s", ScopeCall, ScopeContact)
 	default:
-		c.wrong(key(keyOncePer, keyScope), "%q is neither %s nor %s", scope, ScopeCall, ScopeContact)
+		c.wrongf(key(keyOncePer, keyScope), "%q is neither %s nor %s", scope, ScopeCall, ScopeContact)
 	}
 	switch {
 	case window < 0:
-		c.wrong(field, "is negative")
+		c.wrongf(field, "is negative")
 	case window > maxWindow:
-		c.wrong(field, "is longer than %s", Duration(maxWindow))
+		c.wrongf(field, "is longer than %s", Duration(maxWindow))
 	case window == 0 && scope == ScopeContact:
-		c.wrong(field, "is missing: a contact comes again, so say how long the handler is to stay quiet")
+		c.wrongf(field, "is missing: a contact comes again, so say how long the handler is to stay quiet")
 	}
 }
 
@@ -191,9 +192,9 @@ func (c *checker) compileActions() []action {
 	h := c.handler
 	switch {
 	case len(h.Do) == 0:
-		c.wrong(keyDo, "is missing: a handler does something")
+		c.wrongf(keyDo, "is missing: a handler does something")
 	case len(h.Do) > maxActions:
-		c.wrong(keyDo, "are more than %d actions", maxActions)
+		c.wrongf(keyDo, "are more than %d actions", maxActions)
 	}
 	actions := make([]action, 0, len(h.Do))
 	for i, values := range h.Do {
@@ -202,7 +203,7 @@ func (c *checker) compileActions() []action {
 		read, known := actionForms[kind]
 		if !known {
 			if kind != "" {
-				f.wrong(keyType, "%q is no type of action%s", kind, nearest(kind, ActionTypes()))
+				f.wrongf(keyType, "%q is no type of action%s", kind, nearest(kind, ActionTypes()))
 			}
 			continue
 		}

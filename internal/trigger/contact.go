@@ -30,12 +30,12 @@ func newSetContactField(f *form) action {
 	field, ok := f.inside("field")
 	if !ok {
 		if _, there := f.take("field"); !there {
-			f.wrong("field", isMissing)
+			f.wrongf("field", isMissing)
 		}
 	} else {
 		a.key = field.word("key")
 		if a.key != "" && !fieldKey.MatchString(a.key) {
-			field.wrong("key", "%q %v", a.key, errField)
+			field.wrongf("key", "%q %v", a.key, errField)
 		}
 		a.name = field.text(keyName, nil)
 		field.rest()
@@ -125,7 +125,7 @@ func newSetContactChannel(f *form) action {
 	if channel, ok := f.inside("channel"); ok {
 		a.channel = channel.reference()
 	} else if _, there := f.take("channel"); !there {
-		f.wrong("channel", isMissing)
+		f.wrongf("channel", isMissing)
 	}
 	return a
 }
@@ -158,7 +158,7 @@ type addContactURN struct {
 func newAddContactURN(f *form) action {
 	a := &addContactURN{scheme: f.word("scheme")}
 	if a.scheme != "" && !slices.Contains(schemes, a.scheme) {
-		f.wrong("scheme", "%q is no scheme that goflow reads%s", a.scheme, nearest(a.scheme, schemes))
+		f.wrongf("scheme", "%q is no scheme that goflow reads%s", a.scheme, nearest(a.scheme, schemes))
 	}
 	a.path = f.required("path", func(path string) error {
 		if !slices.Contains(schemes, a.scheme) {
@@ -196,7 +196,7 @@ type changeGroups struct {
 func newAddContactGroups(f *form) action {
 	a := &changeGroups{groups: f.references(keyGroups)}
 	if len(a.groups) == 0 {
-		f.wrong(keyGroups, "are missing")
+		f.wrongf(keyGroups, "are missing")
 	}
 	return a
 }
@@ -204,7 +204,7 @@ func newAddContactGroups(f *form) action {
 func newRemoveContactGroups(f *form) action {
 	a := &changeGroups{groups: f.references(keyGroups), remove: true, all: f.flag("all_groups")}
 	if (len(a.groups) == 0) != a.all {
-		f.wrong(keyGroups, "are either named, or all of them with all_groups: true")
+		f.wrongf(keyGroups, "are either named, or all of them with all_groups: true")
 	}
 	return a
 }
@@ -234,7 +234,7 @@ type addInputLabels struct{ labels []reference }
 func newAddInputLabels(f *form) action {
 	a := &addInputLabels{f.references("labels")}
 	if len(a.labels) == 0 {
-		f.wrong("labels", "are missing")
+		f.wrongf("labels", "are missing")
 	}
 	return a
 }

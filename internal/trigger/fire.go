@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"strconv"
+	"strings"
 
 	"github.com/google/uuid"
 
@@ -229,11 +230,8 @@ func (c *Compiled) OnceKey(o *Occasion) string {
 // handlerUUID stands for a handler where goflow wants a flow.
 func handlerUUID(name string) string { return named("handler", name) }
 
-// named is the version-5 UUID, namespace URL, of webhookd:<kind>:<part>:<part>…
+// named is the version-5 UUID, namespace URL, of webhookd:<kind>:<part>:<part> and so on.
 func named(kind string, parts ...string) string {
-	name := "webhookd:" + kind
-	for _, p := range parts {
-		name += ":" + p
-	}
+	name := "webhookd:" + kind + ":" + strings.Join(parts, ":")
 	return uuid.NewSHA1(uuid.NameSpaceURL, []byte(name)).String()
 }

@@ -16,8 +16,8 @@ type form struct {
 	used    map[string]bool
 }
 
-func (f *form) wrong(field, format string, args ...any) {
-	f.checker.wrong(key(f.path, field), format, args...)
+func (f *form) wrongf(field, format string, args ...any) {
+	f.checker.wrongf(key(f.path, field), format, args...)
 }
 
 // take gives a key's value; null is as if it were not there.
@@ -40,7 +40,7 @@ func (f *form) rest() {
 	known := sortedNames(f.used)
 	for _, field := range sortedNames(f.values) {
 		if !f.used[field] {
-			f.wrong(field, "is no key of %s%s", f.name(), nearest(field, known))
+			f.wrongf(field, "is no key of %s%s", f.name(), nearest(field, known))
 		}
 	}
 }
@@ -57,7 +57,7 @@ func (f *form) inside(field string) (*form, bool) {
 	value, there := f.take(field)
 	values, ok := value.(map[string]any)
 	if there && !ok {
-		f.wrong(field, "is no mapping")
+		f.wrongf(field, "is no mapping")
 	}
 	return &form{checker: f.checker, path: key(f.path, field), values: values, used: map[string]bool{}}, ok
 }
@@ -70,13 +70,13 @@ func (f *form) word(field string) string {
 	text, ok := value.(string)
 	switch {
 	case !there:
-		f.wrong(field, isMissing)
+		f.wrongf(field, isMissing)
 	case !ok:
-		f.wrong(field, "is no text")
+		f.wrongf(field, "is no text")
 	case text == "":
-		f.wrong(field, "is empty")
+		f.wrongf(field, "is empty")
 	case strings.Contains(text, "${"):
-		f.wrong(field, "cannot hold an expression")
+		f.wrongf(field, "cannot hold an expression")
 		return ""
 	}
 	return text
@@ -87,7 +87,7 @@ func (f *form) flag(field string) bool {
 	value, there := f.take(field)
 	set, ok := value.(bool)
 	if there && !ok {
-		f.wrong(field, "is neither true nor false")
+		f.wrongf(field, "is neither true nor false")
 	}
 	return set
 }
@@ -104,7 +104,7 @@ func (f *form) text(field string, check func(string) error) *template {
 // required is a template that has to be there.
 func (f *form) required(field string, check func(string) error) *template {
 	if _, there := f.take(field); !there {
-		f.wrong(field, isMissing)
+		f.wrongf(field, isMissing)
 		return nil
 	}
 	return f.text(field, check)
@@ -113,18 +113,18 @@ func (f *form) required(field string, check func(string) error) *template {
 func (f *form) template(field string, value any, check func(string) error) *template {
 	text, ok := value.(string)
 	if !ok {
-		f.wrong(field, "is no text: write it in quotes")
+		f.wrongf(field, "is no text: write it in quotes")
 		return nil
 	}
 	t, err := parseTemplate(text)
 	if err != nil {
-		f.wrong(field, "%v", err)
+		f.wrongf(field, "%v", err)
 		return nil
 	}
 	t.check = check
 	if constant, ok := t.constant(); ok && check != nil {
 		if wrong := check(constant); wrong != nil {
-			f.wrong(field, "%q %v", constant, wrong)
+			f.wrongf(field, "%q %v", constant, wrong)
 		}
 	}
 	return t
@@ -152,13 +152,13 @@ func (f *form) items(field string) []*form {
 	value, there := f.take(field)
 	values, ok := value.([]any)
 	if there && !ok {
-		f.wrong(field, "is no list")
+		f.wrongf(field, "is no list")
 	}
 	forms := make([]*form, 0, len(values))
 	for i, value := range values {
 		object, ok := value.(map[string]any)
 		if !ok {
-			f.wrong(place(field, i), "is no mapping of uuid and name")
+			f.wrongf(place(field, i), "is no mapping of uuid and name")
 			continue
 		}
 		path := key(f.path, place(field, i))
@@ -173,7 +173,7 @@ const keyUUID = "uuid"
 func (f *form) uuid() {
 	if value, there := f.take(keyUUID); there {
 		if text, ok := value.(string); !ok || realUUID(text) != nil {
-			f.wrong(keyUUID, "%v", errUUID)
+			f.wrongf(keyUUID, "%v", errUUID)
 		}
 	}
 }
@@ -275,7 +275,7 @@ func (f *form) flow() flowReference {
 	value, there := f.take(keyFlow)
 	r := flowReference{flows: f.checker.env.Flows}
 	if !there {
-		f.wrong(keyFlow, isMissing)
+		f.wrongf(keyFlow, isMissing)
 		return r
 	}
 	if _, ok := value.(string); ok {

@@ -54,12 +54,6 @@ type recorded struct {
 	record   json.RawMessage
 }
 
-func (r recorded) change() flow.Change {
-	return flow.Change{
-		Account: account, CallUUID: r.call.CallUUID, Record: r.record, Events: []flow.Event{r.event},
-	}
-}
-
 func (r recorded) occasion() *trigger.Occasion {
 	return &trigger.Occasion{
 		Account: account, Event: r.event, Call: r.call, Seq: r.seq, Record: r.record, At: at,
@@ -174,9 +168,9 @@ func handler(t testing.TB, yaml string) *trigger.Compiled {
 }
 
 // action compiles a handler with one action, given as JSON.
-func action(t testing.TB, json string) *trigger.Compiled {
+func action(t testing.TB, text string) *trigger.Compiled {
 	t.Helper()
-	h, err := trigger.ReadJSON([]byte(`{"name":"h","on":"*","do":[` + json + `]}`))
+	h, err := trigger.ReadJSON([]byte(`{"name":"h","on":"*","do":[` + text + `]}`))
 	require.NoError(t, err)
 	compiled, err := trigger.Compile(h, environment())
 	require.NoError(t, err)

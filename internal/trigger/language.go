@@ -30,10 +30,11 @@ var language = func() []expr.Option {
 		expr.Function(functionStep, step, new(func(*meter) bool)),
 		expr.Function(functionAdd, add, new(func(*meter, string, string) string), new(func(*meter, any, any) any)),
 	}
+	functions := make([]expr.Option, 0, len(metered))
 	for _, name := range metered {
-		options = append(options, meteredFunction(name))
+		functions = append(functions, meteredFunction(name))
 	}
-	return options
+	return append(functions, options...)
 }()
 
 // Names that nobody can write.
@@ -78,7 +79,7 @@ func (m *meter) charge(bytes int) error {
 type meterer struct{}
 
 // Visit is ast.Visitor's; it is called for the inner nodes first.
-func (*meterer) Visit(at *ast.Node) {
+func (*meterer) Visit(at *ast.Node) { //nolint:gocritic // the interface has it so
 	switch n := (*at).(type) {
 	case *ast.PredicateNode:
 		n.Node = &ast.SequenceNode{Nodes: []ast.Node{call(functionStep), n.Node}}
@@ -108,7 +109,8 @@ func step(args ...any) (any, error) {
 	if !ok {
 		return nil, errArguments
 	}
-	if m.steps++; m.steps > maxSteps {
+	m.steps++
+	if m.steps > maxSteps {
 		return nil, errSteps
 	}
 	return true, nil
@@ -140,13 +142,8 @@ func meteredFunction(name string) expr.Option {
 	types := make([]any, 0, len(f.Types))
 	for _, t := range f.Types {
 		in := []reflect.Type{reflect.TypeFor[*meter]()}
-		for i := range t.NumIn() {
-			in = append(in, t.In(i))
-		}
-		var out []reflect.Type
-		for i := range t.NumOut() {
-			out = append(out, t.Out(i))
-		}
+		in = slices.AppendSeq(in, t.Ins())
+		out := slices.Collect(t.Outs())
 		types = append(types, reflect.New(reflect.FuncOf(in, out, t.IsVariadic())).Interface())
 	}
 	return expr.Function("("+name+")", func(args ...any) (any, error) {

@@ -126,7 +126,7 @@ const undetermined = "und"
 func newSendBroadcast(f *form) action {
 	a := &sendBroadcast{f.content(), f.recipients(), f.text("base_language", language3)}
 	if a.none() && !f.any(keyURNs, keyContacts, keyGroups) {
-		f.wrong(keyURNs, "are missing, and so are contacts, groups and contact_query: the message is for nobody")
+		f.wrongf(keyURNs, "are missing, and so are contacts, groups and contact_query: the message is for nobody")
 	}
 	return a
 }
@@ -233,7 +233,7 @@ type sendEmail struct {
 func newSendEmail(f *form) action {
 	a := &sendEmail{f.texts("addresses", mailAddress), f.required("subject", notEmpty), f.required("body", nil)}
 	if len(a.addresses) == 0 {
-		f.wrong("addresses", "are missing")
+		f.wrongf("addresses", "are missing")
 	}
 	return a
 }

@@ -37,7 +37,7 @@ type Occasion struct {
 
 	vars     *variables
 	callVars *callVars // part of vars; events of one change share it
-	machine  *vm.VM   // evaluates expressions, one after the other
+	machine  *vm.VM    // evaluates expressions, one after the other
 }
 
 // Subscriber is somebody whom triggers of the API go to.

@@ -42,7 +42,7 @@ func (e *DefinitionError) Error() string {
 // problems collects what is wrong.
 type problems struct{ list []Problem }
 
-func (p *problems) add(line int, field, format string, args ...any) {
+func (p *problems) addf(line int, field, format string, args ...any) {
 	p.list = append(p.list, Problem{Line: line, Field: field, Message: fmt.Sprintf(format, args...)})
 }
 

@@ -53,7 +53,7 @@ func readFile(data []byte) ([]Handler, *problems) {
 	}
 	r := &handlerReader{}
 	if root.kind != object {
-		r.add(root.line, "", "is no mapping with the key %s", keyHandlers)
+		r.addf(root.line, "", "is no mapping with the key %s", keyHandlers)
 		return nil, &r.problems
 	}
 	var handlers []Handler
@@ -62,18 +62,18 @@ func readFile(data []byte) ([]Handler, *problems) {
 	for i := range root.members {
 		m := &root.members[i]
 		if m.name != keyHandlers {
-			r.add(m.line, m.name, "is no key of a file of handlers%s", nearest(m.name, []string{keyHandlers}))
+			r.addf(m.line, m.name, "is no key of a file of handlers%s", nearest(m.name, []string{keyHandlers}))
 			continue
 		}
 		given = true
 		if m.value.kind != list && (m.value.kind != single || m.value.value != nil) {
-			r.add(m.line, keyHandlers, "is %s, not a list", m.value.is())
+			r.addf(m.line, keyHandlers, "is %s, not a list", m.value.is())
 		}
 		for j := range m.value.list {
 			path := place(keyHandlers, j)
 			h := r.handler(path, &m.value.list[j])
 			if first, twice := named[h.Name]; twice && h.Name != "" {
-				r.add(h.line(keyName), key(path, keyName), "%q is the name of handlers[%d], too", h.Name, first)
+				r.addf(h.line(keyName), key(path, keyName), "%q is the name of handlers[%d], too", h.Name, first)
 			} else {
 				named[h.Name] = j
 			}
@@ -81,7 +81,7 @@ func readFile(data []byte) ([]Handler, *problems) {
 		}
 	}
 	if !given {
-		r.add(root.line, keyHandlers, "is missing; a file without handlers says handlers: []")
+		r.addf(root.line, keyHandlers, "is missing; a file without handlers says handlers: []")
 	}
 	return handlers, &r.problems
 }
@@ -116,15 +116,15 @@ type handlerReader struct {
 }
 
 // wrong tells of a problem with a field of the handler that is being read.
-func (r *handlerReader) wrong(line int, field, format string, args ...any) {
-	r.add(line, key(r.path, field), format, args...)
+func (r *handlerReader) wrongf(line int, field, format string, args ...any) {
+	r.addf(line, key(r.path, field), format, args...)
 }
 
 func (r *handlerReader) handler(path string, n *node) Handler {
 	r.path, r.lines = path, map[string]int{"": n.line}
 	h := Handler{Enabled: true, lines: r.lines}
 	if n.kind != object {
-		r.add(n.line, path, "is %s, not a mapping", n.is())
+		r.addf(n.line, path, "is %s, not a mapping", n.is())
 		return h
 	}
 	for i := range n.members {
@@ -161,10 +161,10 @@ func (r *handlerReader) field(h *Handler, m *member) {
 		if enabled, ok := m.value.value.(bool); ok {
 			h.Enabled = enabled
 		} else {
-			r.wrong(m.line, m.name, "is %s, not true or false", m.value.is())
+			r.wrongf(m.line, m.name, "is %s, not true or false", m.value.is())
 		}
 	default:
-		r.wrong(m.line, m.name, "is no key of a handler%s", nearest(m.name, handlerKeys))
+		r.wrongf(m.line, m.name, "is no key of a handler%s", nearest(m.name, handlerKeys))
 	}
 }
 
@@ -173,9 +173,9 @@ func (r *handlerReader) text(m *member) string {
 	switch {
 	case ok:
 	case m.value.kind == single && m.value.value != nil:
-		r.wrong(m.line, m.name, "is %s, not a text: write it in quotes", m.value.is())
+		r.wrongf(m.line, m.name, "is %s, not a text: write it in quotes", m.value.is())
 	default:
-		r.wrong(m.line, m.name, "is %s, not a text", m.value.is())
+		r.wrongf(m.line, m.name, "is %s, not a text", m.value.is())
 	}
 	return text
 }
@@ -208,19 +208,19 @@ func (r *handlerReader) texts(m *member) []string {
 func (r *handlerReader) duration(field string, n *node) Duration {
 	text, ok := n.value.(string)
 	if !ok {
-		r.wrong(n.line, field, "is %s, not a duration, such as \"5m\"", n.is())
+		r.wrongf(n.line, field, "is %s, not a duration, such as \"5m\"", n.is())
 		return 0
 	}
 	d, err := ParseDuration(text)
 	if err != nil {
-		r.wrong(n.line, field, "%q %v", text, err)
+		r.wrongf(n.line, field, "%q %v", text, err)
 	}
 	return d
 }
 
 func (r *handlerReader) oncePer(m *member) *OncePer {
 	if m.value.kind != object {
-		r.wrong(m.line, m.name, "is %s, not a mapping of %s and %s", m.value.is(), keyScope, keyWindow)
+		r.wrongf(m.line, m.name, "is %s, not a mapping of %s and %s", m.value.is(), keyScope, keyWindow)
 		return nil
 	}
 	var once OncePer
@@ -234,7 +234,7 @@ func (r *handlerReader) oncePer(m *member) *OncePer {
 		case keyWindow:
 			once.Window = r.duration(path, &rule.value)
 		default:
-			r.wrong(rule.line, path, "is neither %s nor %s", keyScope, keyWindow)
+			r.wrongf(rule.line, path, "is neither %s nor %s", keyScope, keyWindow)
 		}
 	}
 	return &once
@@ -242,7 +242,7 @@ func (r *handlerReader) oncePer(m *member) *OncePer {
 
 func (r *handlerReader) actions(m *member) []Action {
 	if m.value.kind != list {
-		r.wrong(m.line, m.name, "is %s, not a list of actions", m.value.is())
+		r.wrongf(m.line, m.name, "is %s, not a list of actions", m.value.is())
 		return nil
 	}
 	actions := make([]Action, 0, len(m.value.list))
@@ -251,7 +251,7 @@ func (r *handlerReader) actions(m *member) []Action {
 		path := place(m.name, i)
 		values, ok := n.plain(path, r.lines).(map[string]any)
 		if !ok {
-			r.wrong(n.line, path, "is %s, not a mapping", n.is())
+			r.wrongf(n.line, path, "is %s, not a mapping", n.is())
 		}
 		if secret, ok := values[keySecret].(string); ok {
 			values[keySecret] = NewSecret(secret)

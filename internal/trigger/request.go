@@ -142,7 +142,7 @@ func (r Request) complain(shown string, outcome Outcome) string {
 
 func extractionOf(answer []byte) string {
 	switch {
-	case len(strings.TrimSpace(string(answer))) == 0:
+	case strings.TrimSpace(string(answer)) == "":
 		return extractionNone
 	case utf8.Valid(answer) && json.Valid(answer):
 		return extractionValid

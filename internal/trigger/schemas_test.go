@@ -37,9 +37,9 @@ func aWord(words ...string) schema {
 // orNull allows null, too.
 func orNull(s schema) schema { return schema{"oneOf": []any{s, schema{"type": "null"}}} }
 
-func aCount(least int) schema      { return schema{"type": "integer", "minimum": least} }
-func aFlag() schema               { return schema{"type": "boolean"} }
-func aList(of schema) schema       { return schema{"type": "array", "items": of} }
+func aCount(least int) schema { return schema{"type": "integer", "minimum": least} }
+func aFlag() schema           { return schema{"type": "boolean"} }
+func aList(of schema) schema  { return schema{"type": "array", "items": of} }
 func someOf(of schema) schema { return with(aList(of), schema{"minItems": 1}) }
 
 // with puts keys of one schema into another.

@@ -2,6 +2,7 @@ package trigger
 
 import (
 	"cmp"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -52,7 +53,7 @@ func (a *startSession) do(f *firing) error {
 	if err != nil {
 		return err
 	}
-	to, err := a.recipients.fill(f.o)
+	to, err := a.fill(f.o)
 	if err != nil {
 		return err
 	}
@@ -144,9 +145,7 @@ func (f *firing) summary() summaryJSON {
 		put("project_id", c.Project.ID.Text(), anyCategory)
 		put("project_name", string(c.Project.Name), anyCategory)
 	}
-	for key, value := range f.results {
-		s.Results[key] = value
-	}
+	maps.Copy(s.Results, f.results)
 	return s
 }
 

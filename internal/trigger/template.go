@@ -155,7 +155,8 @@ func (t *template) evaluate(o *Occasion) (string, error) {
 		if i > 0 && t.escape != nil {
 			text = t.escape(text)
 		}
-		if out.WriteString(text); out.Len() > maxBytes {
+		out.WriteString(text)
+		if out.Len() > maxBytes {
 			return "", errBytes
 		}
 	}

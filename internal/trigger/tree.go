@@ -148,9 +148,9 @@ func (r *yamlReader) allow(line, depth int) bool {
 	r.nodes++
 	switch {
 	case r.nodes == maxNodes:
-		r.problems.add(line, "", "%v", errTooMuch)
+		r.problems.addf(line, "", "%v", errTooMuch)
 	case depth == maxDepth:
-		r.problems.add(line, "", "%v", errTooDeep)
+		r.problems.addf(line, "", "%v", errTooDeep)
 	}
 	return r.nodes < maxNodes && depth < maxDepth
 }
@@ -177,10 +177,10 @@ func (r *yamlReader) read(from *yaml.Node, depth int) node {
 			name, value := from.Content[i], from.Content[i+1]
 			switch {
 			case name.Kind != yaml.ScalarNode:
-				r.problems.add(name.Line, "", "a key is no text")
+				r.problems.addf(name.Line, "", "a key is no text")
 				continue
 			case seen[name.Value]:
-				r.problems.add(name.Line, name.Value, "is there twice")
+				r.problems.addf(name.Line, name.Value, "is there twice")
 				continue
 			}
 			seen[name.Value] = true
@@ -205,7 +205,7 @@ func (r *yamlReader) scalar(from *yaml.Node) any {
 		return r.number(from)
 	case "!!str", "!!timestamp":
 	default:
-		r.problems.add(from.Line, "", "the tag %s is not known", from.Tag)
+		r.problems.addf(from.Line, "", "the tag %s is not known", from.Tag)
 	}
 	return from.Value
 }
@@ -217,12 +217,12 @@ func (r *yamlReader) number(from *yaml.Node) any {
 	}
 	var value float64
 	if err := from.Decode(&value); err != nil || math.IsNaN(value) || math.IsInf(value, 0) {
-		r.problems.add(from.Line, "", "%q is no number", from.Value)
+		r.problems.addf(from.Line, "", "%q is no number", from.Value)
 		return nil
 	}
 	written, err := json.Marshal(value)
 	if err != nil {
-		r.problems.add(from.Line, "", "%q is no number", from.Value)
+		r.problems.addf(from.Line, "", "%q is no number", from.Value)
 		return nil
 	}
 	return json.Number(written)
@@ -267,7 +267,7 @@ type jsonReader struct {
 func (r *jsonReader) next() json.Token {
 	token, err := r.decoder.Token()
 	if err != nil {
-		r.problems.add(r.line, "", "is no JSON: %v", err) // cannot be: it was checked
+		r.problems.addf(r.line, "", "is no JSON: %v", err) // cannot be: it was checked
 		return nil
 	}
 	end := r.decoder.InputOffset()
@@ -286,7 +286,7 @@ func (r *jsonReader) read(depth int) node {
 	}
 	if depth >= maxDepth {
 		if len(r.problems.list) == 0 {
-			r.problems.add(r.line, "", "%v", errTooDeep)
+			r.problems.addf(r.line, "", "%v", errTooDeep)
 		}
 		r.skip()
 		return n
@@ -306,7 +306,7 @@ func (r *jsonReader) read(depth int) node {
 		line := r.line
 		value := r.read(depth + 1)
 		if seen[name] {
-			r.problems.add(line, name, "is there twice")
+			r.problems.addf(line, name, "is there twice")
 			continue
 		}
 		seen[name] = true

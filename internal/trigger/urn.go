@@ -6,6 +6,7 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+	"unicode"
 
 	"webhookd/internal/correlate"
 	"webhookd/internal/flow"
@@ -13,25 +14,33 @@ import (
 
 // schemes are the kinds of addresses that goflow reads.
 var schemes = []string{
-	"bsuid", "ext", "facebook", "fcm", "freshchat", "instagram", "jiochat", "line", "mailto", "rocketchat",
-	"slack", "tel", "telegram", "twitter", "twitterid", "viber", "vk", "webchat", "wechat", "whatsapp",
+	"bsuid", schemeExternal, "facebook", "fcm", "freshchat", "instagram", "jiochat", "line", schemeMail, "rocketchat",
+	"slack", schemeTel, "telegram", "twitter", "twitterid", "viber", "vk", "webchat", "wechat", "whatsapp",
 }
+
+const (
+	schemeTel      = "tel"
+	schemeMail     = "mailto"
+	schemeExternal = "ext"
+)
 
 // maxPath is how long goflow takes the path of a URN, in bytes.
 const maxPath = 200
 
 var (
-	errBareNumber = errors.New("is a bare number: a URN begins with its scheme, such as tel:")
+	errBareNumber = errors.New("is a bare number: a URN begins with its scheme, as in tel:+48501502503")
 	errNoURN      = errors.New("is no URN, such as tel:+48501502503")
 	errTelPath    = errors.New("is no telephone number in a URN: tel:+48501502503, or digits without the plus")
 	errMailPath   = errors.New("is no e-mail address")
 	errURNLong    = errors.New("is too long for a URN")
 
-	bareNumber  = regexp.MustCompile(`^\+?[0-9 ()./-]+$`)
-	telPath     = regexp.MustCompile(`^(\+[0-9]{7,15}|[a-z0-9]{1,64})$`)
-	mailPath    = regexp.MustCompile(`^[^\s@]+@[^\s@]+$`)
-	urnUnusable = regexp.MustCompile(`[\s\x00-\x1f\x7f]`)
+	bareNumber = regexp.MustCompile(`^\+?[0-9 ()./-]+$`)
+	telPath    = regexp.MustCompile(`^(\+\d{7,15}|[a-z0-9]{1,64})$`)
+	mailPath   = regexp.MustCompile(`^[^\s@]+@[^\s@]+$`)
 )
+
+// unusable says whether a character cannot be in a URN.
+func unusable(r rune) bool { return unicode.IsSpace(r) || unicode.IsControl(r) }
 
 // validURN says what is wrong with a URN for goflow; nil if nothing is.
 func validURN(urn string) error {
@@ -41,15 +50,15 @@ func validURN(urn string) error {
 	switch {
 	case bareNumber.MatchString(urn):
 		return errBareNumber
-	case !found || path == "" || urnUnusable.MatchString(urn):
+	case !found || path == "" || strings.ContainsFunc(urn, unusable):
 		return errNoURN
 	case !slices.Contains(schemes, scheme):
 		return fmt.Errorf("has a scheme that goflow does not read%s", nearest(scheme, schemes))
 	case len(path) > maxPath:
 		return errURNLong
-	case scheme == "tel" && !telPath.MatchString(path):
+	case scheme == schemeTel && !telPath.MatchString(path):
 		return errTelPath
-	case scheme == "mailto" && !mailPath.MatchString(path):
+	case scheme == schemeMail && !mailPath.MatchString(path):
 		return errMailPath
 	}
 	return nil
@@ -63,14 +72,14 @@ func makeURN(scheme, path string) (string, error) {
 	}
 	urn := scheme + ":" + path
 	switch scheme {
-	case "tel":
+	case schemeTel:
 		urn = flow.URN(path, correlate.E164(path, ""))
-		if !strings.HasPrefix(urn, "tel:") {
+		if !strings.HasPrefix(urn, schemeTel+":") {
 			return "", errTelPath
 		}
-	case "mailto":
+	case schemeMail:
 		urn = strings.ToLower(urn)
-	case "ext":
+	case schemeExternal:
 		urn = flow.ExternalURN(path)
 	}
 	if err := validURN(urn); err != nil {

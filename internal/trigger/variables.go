@@ -29,119 +29,119 @@ type variables struct {
 }
 
 type eventVars struct {
-	UUID      string `expr:"uuid" json:"uuid"`
-	Type      string `expr:"type" json:"type"`
+	UUID      string `expr:"uuid"       json:"uuid"`
+	Type      string `expr:"type"       json:"type"`
 	CreatedOn string `expr:"created_on" json:"created_on"`
-	Late      bool   `expr:"late" json:"late"`
-	Seq       int    `expr:"seq" json:"seq"`
+	Late      bool   `expr:"late"       json:"late"`
+	Seq       int    `expr:"seq"        json:"seq"`
 	// Data are goflow's keys of an action event, such as msg or status_code.
 	Data map[string]any `expr:"data" json:"data"`
 }
 
 type contactVars struct {
-	URN    string `expr:"urn" json:"urn"`
+	URN    string `expr:"urn"    json:"urn"`
 	Number string `expr:"number" json:"number"`
-	Name   string `expr:"name" json:"name"`
+	Name   string `expr:"name"   json:"name"`
 }
 
 type subscriberVars struct {
-	ID        string         `expr:"id" json:"id"`
-	Email     string         `expr:"email" json:"email"`
-	Phone     string         `expr:"phone" json:"phone"`
+	ID        string         `expr:"id"         json:"id"`
+	Email     string         `expr:"email"      json:"email"`
+	Phone     string         `expr:"phone"      json:"phone"`
 	FirstName string         `expr:"first_name" json:"first_name"`
-	LastName  string         `expr:"last_name" json:"last_name"`
-	Locale    string         `expr:"locale" json:"locale"`
-	Avatar    string         `expr:"avatar" json:"avatar"`
-	Data      map[string]any `expr:"data" json:"data"`
+	LastName  string         `expr:"last_name"  json:"last_name"`
+	Locale    string         `expr:"locale"     json:"locale"`
+	Avatar    string         `expr:"avatar"     json:"avatar"`
+	Data      map[string]any `expr:"data"       json:"data"`
 }
 
 type callVars struct {
-	Account          string           `expr:"account" json:"account"`
-	CallUUID         string           `expr:"call_uuid" json:"call_uuid"`
-	Direction        string           `expr:"direction" json:"direction"`
-	State            string           `expr:"state" json:"state"`
-	Connected        bool             `expr:"connected" json:"connected"`
-	ConnectedBasis   string           `expr:"connected_basis" json:"connected_basis"`
-	Disposition      string           `expr:"disposition" json:"disposition"`
-	Missed           bool             `expr:"missed" json:"missed"`
-	HangupBy         string           `expr:"hangup_by" json:"hangup_by"`
-	HangupSide       string           `expr:"hangup_side" json:"hangup_side"`
+	Account          string           `expr:"account"            json:"account"`
+	CallUUID         string           `expr:"call_uuid"          json:"call_uuid"`
+	Direction        string           `expr:"direction"          json:"direction"`
+	State            string           `expr:"state"              json:"state"`
+	Connected        bool             `expr:"connected"          json:"connected"`
+	ConnectedBasis   string           `expr:"connected_basis"    json:"connected_basis"`
+	Disposition      string           `expr:"disposition"        json:"disposition"`
+	Missed           bool             `expr:"missed"             json:"missed"`
+	HangupBy         string           `expr:"hangup_by"          json:"hangup_by"`
+	HangupSide       string           `expr:"hangup_side"        json:"hangup_side"`
 	HangupDialogUUID string           `expr:"hangup_dialog_uuid" json:"hangup_dialog_uuid"`
-	HangupBasis      string           `expr:"hangup_basis" json:"hangup_basis"`
-	EndBasis         string           `expr:"end_basis" json:"end_basis"`
-	StartedAt        string           `expr:"started_at" json:"started_at"`
+	HangupBasis      string           `expr:"hangup_basis"       json:"hangup_basis"`
+	EndBasis         string           `expr:"end_basis"          json:"end_basis"`
+	StartedAt        string           `expr:"started_at"         json:"started_at"`
 	SystemAnsweredAt string           `expr:"system_answered_at" json:"system_answered_at"`
-	AlertingAt       string           `expr:"alerting_at" json:"alerting_at"`
-	AnsweredAt       string           `expr:"answered_at" json:"answered_at"`
-	TalkingAt        string           `expr:"talking_at" json:"talking_at"`
-	EndedAt          string           `expr:"ended_at" json:"ended_at"`
-	RingMS           int              `expr:"ring_ms" json:"ring_ms"`
-	WaitMS           int              `expr:"wait_ms" json:"wait_ms"`
-	TalkMS           int              `expr:"talk_ms" json:"talk_ms"`
-	HoldMS           int              `expr:"hold_ms" json:"hold_ms"`
-	TotalMS          int              `expr:"total_ms" json:"total_ms"`
-	External         externalVars     `expr:"external" json:"external"`
-	Consultants      []consultantVars `expr:"consultants" json:"consultants"`
-	Project          projectVars      `expr:"project" json:"project"`
-	MeetingUUIDs     []string         `expr:"meeting_uuids" json:"meeting_uuids"`
-	Attempts         []attemptVars    `expr:"attempts" json:"attempts"`
-	Transfers        []transferVars   `expr:"transfers" json:"transfers"`
-	Legs             []legVars        `expr:"legs" json:"legs"`
-	Seq              int              `expr:"seq" json:"seq"`
-	Revision         int              `expr:"revision" json:"revision"`
+	AlertingAt       string           `expr:"alerting_at"        json:"alerting_at"`
+	AnsweredAt       string           `expr:"answered_at"        json:"answered_at"`
+	TalkingAt        string           `expr:"talking_at"         json:"talking_at"`
+	EndedAt          string           `expr:"ended_at"           json:"ended_at"`
+	RingMS           int              `expr:"ring_ms"            json:"ring_ms"`
+	WaitMS           int              `expr:"wait_ms"            json:"wait_ms"`
+	TalkMS           int              `expr:"talk_ms"            json:"talk_ms"`
+	HoldMS           int              `expr:"hold_ms"            json:"hold_ms"`
+	TotalMS          int              `expr:"total_ms"           json:"total_ms"`
+	External         externalVars     `expr:"external"           json:"external"`
+	Consultants      []consultantVars `expr:"consultants"        json:"consultants"`
+	Project          projectVars      `expr:"project"            json:"project"`
+	MeetingUUIDs     []string         `expr:"meeting_uuids"      json:"meeting_uuids"`
+	Attempts         []attemptVars    `expr:"attempts"           json:"attempts"`
+	Transfers        []transferVars   `expr:"transfers"          json:"transfers"`
+	Legs             []legVars        `expr:"legs"               json:"legs"`
+	Seq              int              `expr:"seq"                json:"seq"`
+	Revision         int              `expr:"revision"           json:"revision"`
 }
 
 type externalVars struct {
-	Number     string `expr:"number" json:"number"`
+	Number     string `expr:"number"      json:"number"`
 	NumberE164 string `expr:"number_e164" json:"number_e164"`
-	Name       string `expr:"name" json:"name"`
+	Name       string `expr:"name"        json:"name"`
 }
 
 type consultantVars struct {
 	DialogUUID string `expr:"dialog_uuid" json:"dialog_uuid"`
-	ID         string `expr:"id" json:"id"`
-	Username   string `expr:"username" json:"username"`
-	Name       string `expr:"name" json:"name"`
+	ID         string `expr:"id"          json:"id"`
+	Username   string `expr:"username"    json:"username"`
+	Name       string `expr:"name"        json:"name"`
 }
 
 type projectVars struct {
-	ID   string `expr:"id" json:"id"`
+	ID   string `expr:"id"   json:"id"`
 	Name string `expr:"name" json:"name"`
 }
 
 type attemptVars struct {
 	DialogUUID string `expr:"dialog_uuid" json:"dialog_uuid"`
 	DialogType string `expr:"dialog_type" json:"dialog_type"`
-	Outcome    string `expr:"outcome" json:"outcome"`
+	Outcome    string `expr:"outcome"     json:"outcome"`
 }
 
 type transferVars struct {
 	From string `expr:"from" json:"from"`
-	To   string `expr:"to" json:"to"`
-	At   string `expr:"at" json:"at"`
+	To   string `expr:"to"   json:"to"`
+	At   string `expr:"at"   json:"at"`
 	Kind string `expr:"kind" json:"kind"`
 }
 
 type legVars struct {
-	DialogUUID       string     `expr:"dialog_uuid" json:"dialog_uuid"`
-	DialogType       string     `expr:"dialog_type" json:"dialog_type"`
-	Direction        string     `expr:"direction" json:"direction"`
+	DialogUUID       string     `expr:"dialog_uuid"        json:"dialog_uuid"`
+	DialogType       string     `expr:"dialog_type"        json:"dialog_type"`
+	Direction        string     `expr:"direction"          json:"direction"`
 	CallerDialogUUID string     `expr:"caller_dialog_uuid" json:"caller_dialog_uuid"`
-	LinkBasis        string     `expr:"link_basis" json:"link_basis"`
-	State            string     `expr:"state" json:"state"`
-	CloseCause       string     `expr:"close_cause" json:"close_cause"`
-	CreatedAt        string     `expr:"created_at" json:"created_at"`
-	RingingAt        string     `expr:"ringing_at" json:"ringing_at"`
-	AlertingAt       string     `expr:"alerting_at" json:"alerting_at"`
-	AnsweredAt       string     `expr:"answered_at" json:"answered_at"`
-	TalkingAt        string     `expr:"talking_at" json:"talking_at"`
-	ClosedAt         string     `expr:"closed_at" json:"closed_at"`
-	Holds            []holdVars `expr:"holds" json:"holds"`
+	LinkBasis        string     `expr:"link_basis"         json:"link_basis"`
+	State            string     `expr:"state"              json:"state"`
+	CloseCause       string     `expr:"close_cause"        json:"close_cause"`
+	CreatedAt        string     `expr:"created_at"         json:"created_at"`
+	RingingAt        string     `expr:"ringing_at"         json:"ringing_at"`
+	AlertingAt       string     `expr:"alerting_at"        json:"alerting_at"`
+	AnsweredAt       string     `expr:"answered_at"        json:"answered_at"`
+	TalkingAt        string     `expr:"talking_at"         json:"talking_at"`
+	ClosedAt         string     `expr:"closed_at"          json:"closed_at"`
+	Holds            []holdVars `expr:"holds"              json:"holds"`
 }
 
 type holdVars struct {
 	From string `expr:"from" json:"from"`
-	To   string `expr:"to" json:"to"`
+	To   string `expr:"to"   json:"to"`
 }
 
 // variables gives what expressions see of an occasion; they are made once, when the first expression asks for them.
@@ -296,7 +296,7 @@ func (o *Occasion) urns() []string {
 		if s.Phone != "" {
 			urns = append(urns, flow.URN(s.Phone, correlate.E164(s.Phone, "")))
 		}
-		if urn := "mailto:" + strings.ToLower(s.Email); s.Email != "" && validURN(urn) == nil {
+		if urn := schemeMail + ":" + strings.ToLower(s.Email); s.Email != "" && validURN(urn) == nil {
 			urns = append(urns, urn)
 		}
 		if len(urns) == 0 && s.ID != "" {

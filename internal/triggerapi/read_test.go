@@ -104,6 +104,17 @@ func TestRubbishIsRefused(t *testing.T) {
 	require.Len(t, faults(t, err), 20, "one need not be told the same a hundred times")
 }
 
+func TestObjectsAreBounded(t *testing.T) {
+	t.Parallel()
+	payload := func(size int) []byte { // of so many bytes, with white space beside
+		return []byte(`{"name":"n","to":"a","payload": { "a" : "` + strings.Repeat("x", size-len(`{"a":""}`)) + `" } }`)
+	}
+	_, err := triggerapi.ReadTrigger(payload(triggerapi.MaxObject), "")
+	require.NoError(t, err)
+	_, err = triggerapi.ReadTrigger(payload(triggerapi.MaxObject+1), "")
+	require.Equal(t, []string{"payload: It is longer than 262144 bytes."}, faults(t, err))
+}
+
 func TestTheRestOfATrigger(t *testing.T) {
 	t.Parallel()
 	request, err := triggerapi.ReadTrigger([]byte(`{"name":"n","to":"a","payload":{ "b" : 1.50, "a":[ ] },

@@ -3,6 +3,7 @@ package triggerapi
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
@@ -66,7 +67,12 @@ func (r *reader) object(from object, at, key string) json.RawMessage {
 		r.fault(join(at, key), "It is no object.")
 		return nil
 	}
-	return compact(raw)
+	small := compact(raw)
+	if len(small) > MaxObject {
+		r.fault(join(at, key), fmt.Sprintf("It is longer than %d bytes.", MaxObject))
+		return nil
+	}
+	return small
 }
 
 // compact gives valid JSON without the white space around its parts.

@@ -13,9 +13,13 @@ const (
 	MaxIDs        = 100 // subscribers that are put on or taken off a topic at once
 	MaxDepth      = 32  // how deep objects and lists may be nested
 	MaxText       = 256 // bytes of a name, an address and such
-	maxURL        = 2048
-	maxFaults     = 20 // more are not told
-	maxPairs      = 10_000
+	// MaxObject is how many bytes a payload, overrides or a subscriber's data may have. They are part of what is published,
+	// beside the record of a call, and a message of NATS has a megabyte at most.
+	MaxObject = 256 << 10
+
+	maxURL    = 2048
+	maxFaults = 20 // more are not told
+	maxPairs  = 10_000
 )
 
 // Request is a trigger or a broadcast as a client asks for it.

@@ -27,7 +27,7 @@ func Check(body []byte) error {
 	o.absent("step_uuid")
 	kind := o.text("type")
 	if own := o.text("event_type"); own != kind {
-		o.fault("event_type", "is %q, but type is %q", own, kind)
+		o.faultf("event_type", "is %q, but type is %q", own, kind)
 	}
 	o.filled("account_key")
 	o.word("conversation_type", "pbx_project")
@@ -35,7 +35,7 @@ func Check(body []byte) error {
 	o.data()
 	rule, known := rules[kind]
 	if !known {
-		o.fault("type", "%q is not known", kind)
+		o.faultf("type", "%q is not known", kind)
 		return errors.Join(o.found.faults...)
 	}
 	rule(o)
@@ -55,7 +55,7 @@ type object struct {
 	found  *findings
 }
 
-func (o *object) fault(key, format string, args ...any) {
+func (o *object) faultf(key, format string, args ...any) {
 	o.found.faults = append(o.found.faults, errors.New(o.path+key+" "+fmt.Sprintf(format, args...)))
 }
 
@@ -68,14 +68,14 @@ func (o *object) has(key string) bool {
 func (o *object) get(key string) any {
 	value, there := o.values[key]
 	if !there {
-		o.fault(key, "is missing")
+		o.faultf(key, "is missing")
 	}
 	return value
 }
 
 func (o *object) absent(key string) {
 	if o.has(key) {
-		o.fault(key, "must not be there")
+		o.faultf(key, "must not be there")
 	}
 }
 
@@ -83,7 +83,7 @@ func (o *object) text(key string) string {
 	value := o.get(key)
 	text, ok := value.(string)
 	if !ok && o.has(key) {
-		o.fault(key, "is no text")
+		o.faultf(key, "is no text")
 	}
 	return text
 }
@@ -91,14 +91,14 @@ func (o *object) text(key string) string {
 func (o *object) filled(key string) string {
 	text := o.text(key)
 	if text == "" && o.has(key) {
-		o.fault(key, "is empty")
+		o.faultf(key, "is empty")
 	}
 	return text
 }
 
 func (o *object) word(key string, words ...string) {
 	if text := o.text(key); !slices.Contains(words, text) {
-		o.fault(key, "is %q, none of %s", text, strings.Join(words, ", "))
+		o.faultf(key, "is %q, none of %s", text, strings.Join(words, ", "))
 	}
 }
 
@@ -107,20 +107,20 @@ var realUUID = regexp.MustCompile(`^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]
 
 func (o *object) uuid(key string) {
 	if text := o.text(key); !realUUID.MatchString(text) || strings.Trim(text, "0-") == "" {
-		o.fault(key, "is %q, no real UUID", text)
+		o.faultf(key, "is %q, no real UUID", text)
 	}
 }
 
 // zoned is RFC 3339 with a zone.
 func (o *object) time(key string) {
 	if _, err := time.Parse(time.RFC3339Nano, o.text(key)); err != nil {
-		o.fault(key, "is no time of RFC 3339 with a zone")
+		o.faultf(key, "is no time of RFC 3339 with a zone")
 	}
 }
 
 func (o *object) flag(key string) {
 	if _, ok := o.get(key).(bool); !ok {
-		o.fault(key, "is neither true nor false")
+		o.faultf(key, "is neither true nor false")
 	}
 }
 
@@ -128,7 +128,7 @@ func (o *object) flag(key string) {
 func (o *object) count(key string, least float64) {
 	number, ok := o.get(key).(float64)
 	if !ok || number != math.Trunc(number) || number < least {
-		o.fault(key, "is no whole number of at least %v", least)
+		o.faultf(key, "is no whole number of at least %v", least)
 	}
 }
 
@@ -136,7 +136,7 @@ func (o *object) object(key string) *object {
 	values, ok := o.get(key).(map[string]any)
 	if !ok {
 		if o.has(key) {
-			o.fault(key, "is no object")
+			o.faultf(key, "is no object")
 		}
 		return nil
 	}
@@ -147,7 +147,7 @@ func (o *object) object(key string) *object {
 func (o *object) list(key string) []any {
 	values, ok := o.get(key).([]any)
 	if !ok && o.has(key) {
-		o.fault(key, "is no list")
+		o.faultf(key, "is no list")
 	}
 	return values
 }
@@ -158,14 +158,14 @@ func (o *object) texts(key string, look func(string) error) int {
 	for i, value := range list {
 		text, ok := value.(string)
 		if !ok || text == "" {
-			o.fault(fmt.Sprintf("%s[%d]", key, i), "is no text, or an empty one")
+			o.faultf(fmt.Sprintf("%s[%d]", key, i), "is no text, or an empty one")
 			continue
 		}
 		if look == nil {
 			continue
 		}
 		if err := look(text); err != nil {
-			o.fault(fmt.Sprintf("%s[%d]", key, i), "%q %v", text, err)
+			o.faultf(fmt.Sprintf("%s[%d]", key, i), "%q %v", text, err)
 		}
 	}
 	return len(list)
@@ -185,7 +185,7 @@ func (o *object) references(key string) int {
 	for i, value := range list {
 		values, ok := value.(map[string]any)
 		if !ok {
-			o.fault(fmt.Sprintf("%s[%d]", key, i), "is no object")
+			o.faultf(fmt.Sprintf("%s[%d]", key, i), "is no object")
 			continue
 		}
 		r := &object{values: values, path: fmt.Sprintf("%s%s[%d].", o.path, key, i), found: o.found}
@@ -197,7 +197,7 @@ func (o *object) references(key string) int {
 
 func (o *object) urn(key string) {
 	if err := urn(o.text(key)); err != nil {
-		o.fault(key, "%v", err)
+		o.faultf(key, "%v", err)
 	}
 }
 
@@ -206,9 +206,9 @@ var (
 
 	urnForm = regexp.MustCompile(`^([a-z]+):([^\s?#]+)(\?[^\s#]*)?(#\S*)?$`)
 	// telPath is E.164, or a short code or sender id.
-	telPath   = regexp.MustCompile(`^(\+[0-9]{7,15}|[a-z0-9]{1,64})$`)
+	telPath   = regexp.MustCompile(`^(\+\d{7,15}|[a-z0-9]{1,64})$`)
 	mailPath  = regexp.MustCompile(`^[^\s@]+@[^\s@]+$`)
-	digitPath = regexp.MustCompile(`^[0-9]+$`)
+	digitPath = regexp.MustCompile(`^\d+$`)
 
 	// schemes are those that goflow reads; of some it checks the path.
 	schemes = map[string]*regexp.Regexp{

@@ -50,7 +50,7 @@ var (
 
 func (o *object) matches(key string, form *regexp.Regexp) {
 	if text := o.text(key); !form.MatchString(text) {
-		o.fault(key, "is %q", text)
+		o.faultf(key, "is %q", text)
 	}
 }
 
@@ -126,7 +126,7 @@ func sessionTriggered(o *object) {
 		}
 	}
 	if whom == 0 {
-		o.fault("urns", "are empty, and nobody else is named")
+		o.faultf("urns", "are empty, and nobody else is named")
 	}
 	if exclusions := o.object("exclusions"); exclusions != nil {
 		exclusions.flag("in_a_flow")
@@ -159,13 +159,15 @@ func runSummary(o *object) {
 		return
 	}
 	for key := range results.values {
-		if r := results.object(key); r != nil {
-			r.filled("name")
-			r.text("value")
-			r.text("category")
-			r.uuid("node_uuid")
-			r.time("created_on")
+		r := results.object(key)
+		if r == nil {
+			continue
 		}
+		r.filled("name")
+		r.text("value")
+		r.text("category")
+		r.uuid("node_uuid")
+		r.time("created_on")
 	}
 }
 
@@ -181,7 +183,7 @@ func content(o *object) {
 	attachments := o.texts("attachments", isAttachment)
 	o.texts("quick_replies", nil)
 	if text == "" && attachments == 0 {
-		o.fault("text", "is empty, and there are no attachments")
+		o.faultf("text", "is empty, and there are no attachments")
 	}
 }
 
@@ -199,7 +201,7 @@ func broadcastCreated(o *object) {
 	o.matches("base_language", language)
 	if translations := o.object("translations"); translations != nil {
 		if !translations.has(base) {
-			o.fault("translations", "have nothing in the base language %q", base)
+			o.faultf("translations", "have nothing in the base language %q", base)
 		}
 		for key := range translations.values {
 			if said := translations.object(key); said != nil {
@@ -209,13 +211,13 @@ func broadcastCreated(o *object) {
 	}
 	whom := o.texts("urns", urn) + o.references("contacts") + o.references("groups")
 	if whom == 0 && !o.has("contact_query") {
-		o.fault("urns", "are empty, and nobody else is named")
+		o.faultf("urns", "are empty, and nobody else is named")
 	}
 }
 
 func emailSent(o *object) {
 	if o.texts("to", nil) == 0 {
-		o.fault("to", "is empty")
+		o.faultf("to", "is empty")
 	}
 	o.filled("subject")
 	o.text("body")
@@ -266,6 +268,6 @@ func contactGroupsChanged(o *object) {
 func inputLabelsAdded(o *object) {
 	o.uuid("input_uuid")
 	if o.references("labels") == 0 {
-		o.fault("labels", "are empty")
+		o.faultf("labels", "are empty")
 	}
 }

@@ -17,6 +17,8 @@ import (
 type Database struct {
 	// Open opens the database, or opens it again. Whoever opens closes; a second time closes nothing.
 	Open func(t testing.TB) store.Store
+	// OpenAt is Open with a clock of the store's own.
+	OpenAt func(t testing.TB, now func() time.Time) store.Store
 	// Shared says that several stores may be open at once, as several instances have it.
 	Shared bool
 }
@@ -27,11 +29,11 @@ func Each(t *testing.T, now func() time.Time, test func(t *testing.T, database D
 	t.Run("sqlite", func(t *testing.T) {
 		t.Parallel()
 		path := filepath.Join(t.TempDir(), "webhookd.db")
-		test(t, Database{Open: func(t testing.TB) store.Store {
+		test(t, database(now, false, func(t testing.TB, now func() time.Time) store.Store {
 			t.Helper()
 			opened, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Now: now})
 			return kept(t, opened, err)
-		}})
+		}))
 	})
 	t.Run("postgres", func(t *testing.T) {
 		t.Parallel()
@@ -39,12 +41,21 @@ func Each(t *testing.T, now func() time.Time, test func(t *testing.T, database D
 		if err := postgres.Migrate(t.Context(), url); err != nil {
 			t.Fatalf("migrate test database: %v", err)
 		}
-		test(t, Database{Shared: true, Open: func(t testing.TB) store.Store {
+		test(t, database(now, true, func(t testing.TB, now func() time.Time) store.Store {
 			t.Helper()
 			opened, err := postgres.Open(t.Context(), postgres.Config{URL: url, Now: now})
 			return kept(t, opened, err)
-		}})
+		}))
 	})
+}
+
+func database(
+	now func() time.Time, shared bool, open func(t testing.TB, now func() time.Time) store.Store,
+) Database {
+	return Database{Shared: shared, OpenAt: open, Open: func(t testing.TB) store.Store {
+		t.Helper()
+		return open(t, now)
+	}}
 }
 
 // kept closes the store when the test ends.
