@@ -18,7 +18,7 @@ type piece struct {
 
 func (p piece) empty() bool { return p.sql == "" }
 
-var parameter = regexp.MustCompile(`\$[0-9]+`)
+var parameter = regexp.MustCompile(`\$\d+`)
 
 // keep runs pieces as one statement. Which pieces a batch has makes a few dozen statements at most, each prepared once.
 func (t *tx) keep(ctx context.Context, doing string, pieces ...piece) error {

@@ -69,7 +69,7 @@ func ones() pq.Int64Array {
 }
 
 // written is the statement of one piece.
-func written(sql string) string { return join([]piece{{sql: sql}}) }
+func written(text string) string { return join([]piece{{sql: text}}) }
 
 func TestNoQuestionReadsAWholeTable(t *testing.T) {
 	t.Parallel()

@@ -10,11 +10,11 @@ import (
 // is visible.
 const (
 	takeTurn = `select turn, outbox from writer for update`
-	passTurn = `
+	handOver = `
 writer_put as (
     update writer set turn = $1, outbox = $2
 )`
-	// wakeOthers comes with passTurn. The payload says who wrote.
+	// wakeOthers comes with handOver. The payload says who wrote.
 	wakeOthers = `pg_notify('` + outboxChannel + `', current_schema() || ' ' || $3::text)`
 )
 
@@ -40,7 +40,7 @@ func (t *tx) Turn() (own, before string) { return t.own, t.before }
 
 // passPiece says whether this transaction changed calls, and how far the outbox goes.
 func (t *tx) passPiece() piece {
-	p := piece{sql: passTurn, args: []any{t.turn(), t.lastOutbox}}
+	p := piece{sql: handOver, args: []any{t.turn(), t.lastOutbox}}
 	if len(t.added) > 0 && !t.store.leads.Load() {
 		p.args = append(p.args, t.store.name)
 		p.give = wakeOthers
