@@ -6,6 +6,7 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 )
@@ -41,12 +42,13 @@ func TestAReloadIsListedAndFires(t *testing.T) {
 `
 	write(first)
 	s := startService(t, nil, "--handlers", file, "--settle-delay", "1s")
-	s.next(s.stderr, "handlers are loaded from the file")
+	require.Eventually(t, func() bool { return strings.Contains(s.stderr.text(), "handlers are loaded from the file") },
+		patience, 10*time.Millisecond)
 	require.Equal(t, []string{"first call_ended * file on 0 -"}, listed(t, s))
 
 	write(first + second)
 	s.signal(syscall.SIGHUP)
-	require.Contains(t, s.next(s.stderr, "handlers are loaded from the file"), `"handlers":2`)
+	s.next(s.stderr, `"msg":"handlers are loaded from the file","handlers":2`)
 	require.Equal(t, []string{"first call_ended * file on 0 -", "second call_ended * file on 0 -"}, listed(t, s))
 
 	write(first + strings.Replace(second, "call_ended", "call_endet", 1))
@@ -78,7 +80,7 @@ func TestAReloadIsListedAndFires(t *testing.T) {
 
 	write("handlers: []\n")
 	s.signal(syscall.SIGHUP)
-	s.next(s.stderr, "handlers are loaded from the file")
+	s.next(s.stderr, `"msg":"handlers are loaded from the file","handlers":0`)
 	require.Empty(t, listed(t, s))
 	s.signal(syscall.SIGTERM)
 	require.Zero(t, s.wait())

@@ -41,6 +41,7 @@ func serve(ctx context.Context, proc process, cfg config.Config, demoFile string
 	for _, warning := range cfg.Warnings() {
 		log.Warn("set-up is weak", "warning", warning)
 	}
+	hangups := reloads()
 	service, err := app.New(ctx, cfg, app.Options{Logger: log, Version: readBuild().Version})
 	if err != nil {
 		return cannotBegin(err)
@@ -58,7 +59,7 @@ func serve(ctx context.Context, proc process, cfg config.Config, demoFile string
 		}()
 		defer func() { cancel(); <-shown }()
 	}
-	stopReloading := onReload(func() {
+	stopReloading := onReload(hangups, func() {
 		if err := service.Reload(ctx); err != nil {
 			log.Error("handlers are not reloaded", "error", err)
 		}

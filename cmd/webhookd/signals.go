@@ -26,11 +26,16 @@ func onSignal(parent context.Context) (ctx context.Context, stop func()) {
 	}
 }
 
-// onReload calls reload whenever the process gets SIGHUP, until stop, which waits for the one that runs.
-func onReload(reload func()) (stop func()) {
+// reloads gives the SIGHUPs that come from now on; one that comes before anybody looks must not end the process.
+func reloads() chan os.Signal {
 	asked := make(chan os.Signal, 1)
-	done := make(chan struct{})
 	signal.Notify(asked, syscall.SIGHUP)
+	return asked
+}
+
+// onReload calls reload for each of the signals, until stop, which waits for the one that runs.
+func onReload(asked chan os.Signal, reload func()) (stop func()) {
+	done := make(chan struct{})
 	go func() {
 		defer close(done)
 		for range asked {

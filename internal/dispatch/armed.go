@@ -1,6 +1,7 @@
 package dispatch
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -68,7 +69,7 @@ func (a *armed) outcome() (store.TriggerState, string) {
 
 // errPanic says that a bug was met. It is the handler's misfortune, and must not become that of the webhook that it was
 // evaluated over.
-var errPanic = fmt.Errorf("it met a bug")
+var errPanic = errors.New("it met a bug")
 
 // wants asks a handler for its condition.
 func wants(handler *trigger.Compiled, o *trigger.Occasion) (wanted bool, err error) {

@@ -19,14 +19,15 @@ import (
 func (in *installation) missedAt(t *testing.T, i *instance, n int) []string {
 	t.Helper()
 	before := len(in.texts(t))
-	require.NoError(t, i.batch(t, in.Now(), arrivals(account, call{n, customer, in.Now()}.missed(9*time.Second)...)...))
+	require.NoError(t, i.batch(t.Context(), in.Now(), arrivals(account, call{n, customer, in.Now()}.missed(9*time.Second)...)...))
 	return in.texts(t)[before:]
 }
 
 func TestInstancesFollowEachOthersChanges(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, in *installation) {
-		one, two := in.instance, in.instance
+		one := in.instance
+		var two *instance
 		if in.database.Shared {
 			two = in.open(t)
 		} else { // as another process would: with nothing of what the first one knows

@@ -47,10 +47,10 @@ func (r *round) broadcast(account string, request *triggerapi.Request) (triggera
 	}
 	handler, err := r.find(account, request.Name)
 	switch {
+	case errors.Is(err, errUnknown):
+		return triggerapi.Outcome{Err: triggerapi.ErrUnknownName}, nil
 	case err != nil:
 		return outcome, err
-	case handler == nil:
-		return triggerapi.Outcome{Err: triggerapi.ErrUnknownName}, nil
 	case !handler.Handler().Enabled:
 		outcome.Status = triggerapi.StatusNotActive
 		return outcome, nil
@@ -122,11 +122,11 @@ func (r *round) page(key store.Key) error {
 		return fmt.Errorf("read broadcast %s: %w", row.ID, err)
 	}
 	handler, err := r.find(row.Account, row.Name)
-	if err != nil {
+	if err != nil && !errors.Is(err, errUnknown) {
 		return err
 	}
 	row.UpdatedAt = r.now
-	if handler == nil || !handler.Handler().Enabled { // it went away meanwhile
+	if err != nil || !handler.Handler().Enabled { // it went away meanwhile
 		row.State = store.BroadcastFailed
 		return r.tx.PutBroadcast(r.ctx, row)
 	}

@@ -2,6 +2,7 @@ package dispatch_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -20,7 +21,7 @@ func (in *installation) subscribe(t *testing.T) {
 		all := make([]store.Subscriber, 0, everybody)
 		for n := range everybody {
 			all = append(all, store.Subscriber{
-				Account: account, ID: fmt.Sprintf("s%04d", n), Phone: fmt.Sprintf("+48503%06d", n), FirstName: fmt.Sprint(n),
+				Account: account, ID: fmt.Sprintf("s%04d", n), Phone: fmt.Sprintf("+48503%06d", n), FirstName: strconv.Itoa(n),
 			})
 		}
 		return tx.PutSubscribers(t.Context(), all, false)

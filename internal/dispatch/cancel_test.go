@@ -68,7 +68,7 @@ func TestWhoCallsOff(t *testing.T) {
 				in.oneByOne(t, missed.missed(9*time.Second)...)
 				in.pass(t, 3*time.Minute)
 				if c.bodies == nil {
-					require.NoError(t, in.instance.batch(t, in.Now(),
+					require.NoError(t, in.batch(t.Context(), in.Now(),
 						arrivals("elsewhere", call{2, customer, later}.talked(9*time.Second)...)...))
 				}
 				in.oneByOne(t, c.bodies...)

@@ -66,7 +66,7 @@ func TestAHandlerThatMatchesItsOwnEvents(t *testing.T) {
 				in.pass(t, time.Hour)
 				want := []string{"again msg_created call_missed"}
 				for range trigger.MaxDepth - 1 {
-					want = append(want, "again msg_created msg_created")
+					want = append(want, "again "+"msg_created "+"msg_created")
 				}
 				want = append(want, "again failure handler again was not fired: 5 triggers led to it, one from the other")
 				require.Equal(t, want, in.texts(t))
@@ -157,6 +157,32 @@ func TestHandlersThatMultiplyAreStopped(t *testing.T) {
 
 		in.take(t, call{2, customer, noon}.missed(9*time.Second)...) // the next one is taken as well
 		require.Greater(t, len(in.actions(t)), len(events))
+	})
+}
+
+// A batch in which too much multiplies is refused as a whole; whoever commits it tries smaller ones.
+func TestABatchInWhichHandlersMultiplyIsDivided(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, in *installation) {
+		in.service.Dispatcher.Failures = 1000
+		in.handlers(t, `
+  - name: all
+    on: [call_missed, run_result_changed]
+    do:
+      - {type: set_run_result, name: a, value: "a"}
+      - {type: set_run_result, name: b, value: "b"}
+      - {type: set_run_result, name: c, value: "c"}
+      - {type: set_run_result, name: d, value: "d"}
+      - {type: set_run_result, name: e, value: "e"}
+`)
+		var list []arrival
+		for n := range 60 {
+			list = append(list, arrivals(account, call{n, customer, noon}.missed(9*time.Second)...)...)
+		}
+		require.ErrorContains(t, in.batch(t.Context(), noon, list...), "more than 20000 events came of what was to be done together")
+		require.Empty(t, in.published(t))
+		require.NoError(t, in.batch(t.Context(), noon, list[:4]...))
+		require.NotEmpty(t, in.published(t))
 	})
 }
 

@@ -36,13 +36,15 @@ type Result struct {
 }
 
 // Events evaluates the handlers over the events of a transaction's changes, in their order, and whatever these lead to.
-// It returns the store's errors.
+// It returns the store's errors, and one of its own where so much follows that a smaller batch is to be tried; for what
+// one journal entry changed it does not.
 func (d *Dispatcher) Events(ctx context.Context, tx store.Tx, now time.Time, changes []Change) (Result, error) {
 	r, err := d.round(ctx, tx, now)
 	if err != nil {
 		return Result{}, err
 	}
 	for i := range changes {
+		r.divisible = r.divisible || changes[i].Row.JournalID != changes[0].Row.JournalID
 		r.change(&changes[i])
 	}
 	return r.finish()
@@ -52,24 +54,26 @@ func (d *Dispatcher) Events(ctx context.Context, tx store.Tx, now time.Time, cha
 func (r *round) change(change *Change) {
 	r.party(change)
 	r.identified(change)
-	var first *trigger.Occasion
+	var o *trigger.Occasion
 	for i := range change.Row.Events {
 		event := &change.Row.Events[i]
 		if !r.concerns(change.Row.Account, event.Type) {
 			continue
 		}
-		o := first
-		if first == nil {
-			last := change.Row.Events[len(change.Row.Events)-1]
-			o = &trigger.Occasion{
-				Account: change.Row.Account, Event: *event, Call: change.Call, Seq: last.Seq, Revision: change.Revision,
-				Record: change.Row.Record, At: r.now,
-			}
-			first = o
-		} else {
-			o = first.Beside(*event)
+		if o == nil {
+			o = r.occasion(change)
 		}
+		o = o.Beside(*event) // with what was worked out for the one before
 		r.arrived = change.Arrived
 		r.look(o, event.UUID)
+	}
+}
+
+// occasion is that of a change, without an event.
+func (r *round) occasion(change *Change) *trigger.Occasion {
+	last := change.Row.Events[len(change.Row.Events)-1]
+	return &trigger.Occasion{
+		Account: change.Row.Account, Call: change.Call, Seq: last.Seq, Revision: change.Revision,
+		Record: change.Row.Record, At: r.now,
 	}
 }

@@ -78,7 +78,7 @@ func TestNobodyToSendToIsNoFailure(t *testing.T) {
 	})
 }
 
-func failuresToldOf(in *installation, t *testing.T) []string {
+func (in *installation) failuresTold(t *testing.T) []string {
 	t.Helper()
 	var list []string
 	for _, event := range in.actions(t) {
@@ -97,17 +97,17 @@ func TestAHandlerIsSwitchedOffAfterSoManyFailures(t *testing.T) {
 		for n := range 19 {
 			missed(n)
 		}
-		require.Empty(t, failuresToldOf(in, t))
+		require.Empty(t, in.failuresTold(t))
 		require.True(t, in.counts(t, "breaks").Enabled)
 		missed(19)
 		kept := in.counts(t, "breaks")
 		require.False(t, kept.Enabled)
 		require.Equal(t, 20, kept.Failures)
 		require.Contains(t, kept.LastError, "switched off after 20 failures in a row: handler breaks, action 2")
-		require.Equal(t, []string{"handler breaks was switched off: it failed 20 times in a row"}, failuresToldOf(in, t))
+		require.Equal(t, []string{"handler breaks was switched off: it failed 20 times in a row"}, in.failuresTold(t))
 
 		missed(20) // the change is not known here yet
-		require.Len(t, failuresToldOf(in, t), 1)
+		require.Len(t, in.failuresTold(t), 1)
 		require.NoError(t, in.service.Dispatcher.Book.Refresh(t.Context()))
 		count := len(in.texts(t))
 		missed(21)
@@ -119,7 +119,7 @@ func TestAHandlerIsSwitchedOffAfterSoManyFailures(t *testing.T) {
 		for n := range 20 {
 			missed(100 + n)
 		}
-		require.Len(t, failuresToldOf(in, t), 2, "and once more, for it is on again")
+		require.Len(t, in.failuresTold(t), 2, "and once more, for it is on again")
 	})
 }
 
@@ -170,7 +170,7 @@ func TestAHandlerIsSwitchedOffOnceOverSeveralInstances(t *testing.T) {
 			go func() {
 				defer func() { ended <- struct{}{} }()
 				for n := range 30 {
-					if err := i.batch(t, noon, arrivals(account, call{1000*k + n, customer, noon}.missed(9*time.Second)...)...); err != nil {
+					if err := i.batch(t.Context(), noon, arrivals(account, call{1000*k + n, customer, noon}.missed(9*time.Second)...)...); err != nil {
 						t.Error(err)
 					}
 				}
@@ -180,7 +180,7 @@ func TestAHandlerIsSwitchedOffOnceOverSeveralInstances(t *testing.T) {
 			<-ended
 		}
 		require.False(t, in.counts(t, "breaks").Enabled)
-		require.Equal(t, []string{"handler breaks was switched off: it failed 20 times in a row"}, failuresToldOf(in, t))
+		require.Equal(t, []string{"handler breaks was switched off: it failed 20 times in a row"}, in.failuresTold(t))
 	})
 }
 
@@ -196,7 +196,7 @@ func TestADelayedTriggerThatFails(t *testing.T) {
 		in.pass(t, time.Minute)
 		require.Equal(t, []store.TriggerState{store.TriggerFailed}, in.states(t, "breaks"))
 		require.Contains(t, in.triggers(t, "breaks")[0].Reason, "action 1 (send_msg)")
-		require.Len(t, failuresToldOf(in, t), 1)
+		require.Len(t, in.failuresTold(t), 1)
 		require.False(t, in.counts(t, "breaks").Enabled)
 	})
 }

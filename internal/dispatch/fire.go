@@ -25,6 +25,7 @@ func (d *Dispatcher) Fire(ctx context.Context, tx store.Tx, now time.Time, ids [
 	if err != nil {
 		return Result{}, err
 	}
+	r.divisible = len(ids) > 1
 	due, err := r.loadDue(ids)
 	if err != nil {
 		return Result{}, err
@@ -119,8 +120,9 @@ func (r *round) loadDue(ids []string) ([]*dueTrigger, error) {
 
 // loadCalls gives triggers their calls, and those whose call went into another one, by that one.
 func (r *round) loadCalls(wanted map[store.Key][]*dueTrigger) (map[store.Key][]*dueTrigger, error) {
+	next := map[store.Key][]*dueTrigger{}
 	if len(wanted) == 0 {
-		return nil, nil
+		return next, nil
 	}
 	keys := make([]store.Key, 0, len(wanted))
 	for key := range wanted {
@@ -130,7 +132,6 @@ func (r *round) loadCalls(wanted map[store.Key][]*dueTrigger) (map[store.Key][]*
 	if err != nil {
 		return nil, fmt.Errorf("read calls: %w", err)
 	}
-	next := map[store.Key][]*dueTrigger{}
 	for _, call := range calls {
 		key := store.Key{Account: call.Account, UUID: call.CallUUID}
 		into := store.Key{Account: call.Account, UUID: call.MergedInto}
@@ -154,10 +155,10 @@ func (r *round) ready(due *dueTrigger) (*armed, error) {
 	}
 	handler, err := r.find(due.row.Account, due.row.Handler)
 	switch {
+	case errors.Is(err, errUnknown):
+		return nil, skipped(errUnknown.Error())
 	case err != nil:
 		return nil, err
-	case handler == nil:
-		return nil, skipped("there is no such handler any more, or it cannot be used")
 	case !handler.Handler().Enabled:
 		return nil, skipped("the handler is switched off")
 	}

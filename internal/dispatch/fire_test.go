@@ -96,7 +96,7 @@ func TestADelayCountsFromArrivalInTheSpool(t *testing.T) {
 		for i := range list {
 			list[i].at = noon.Add(-2 * time.Minute)
 		}
-		require.NoError(t, in.instance.batch(t, noon, list...))
+		require.NoError(t, in.batch(t.Context(), noon, list...))
 		require.Equal(t, noon.Add(3*time.Minute), in.triggers(t, "sorry")[0].FireAt)
 	})
 }
@@ -122,7 +122,7 @@ func TestARollbackLeavesNothing(t *testing.T) {
 		missed := call{1, customer, noon}.missed(9 * time.Second)
 		refusing := *in.instance
 		refusing.st = refusingStore{in.st, failure}
-		require.ErrorIs(t, refusing.batch(t, noon, arrivals(account, missed...)...), failure)
+		require.ErrorIs(t, refusing.batch(t.Context(), noon, arrivals(account, missed...)...), failure)
 		require.Empty(t, in.published(t))
 		for _, name := range []string{"sorry", "later", "asks", "breaks"} {
 			require.Empty(t, in.triggers(t, name))
@@ -248,7 +248,7 @@ func TestProjectAccountAndConditionDecide(t *testing.T) {
   - {name: g, on: call_missed, enabled: false, do: [{type: send_msg, text: "off"}]}
 `)
 		missed := call{1, customer, noon}.missed(9 * time.Second)
-		require.NoError(t, in.instance.batch(t, noon, append(arrivals(account, missed...), arrivals("elsewhere", missed...)...)...))
+		require.NoError(t, in.batch(t.Context(), noon, append(arrivals(account, missed...), arrivals("elsewhere", missed...)...)...))
 		require.Equal(t, []string{
 			"a msg_created of project 7", "c msg_created of default", "e msg_created long",
 			"a msg_created of project 7", "d msg_created of elsewhere", "e msg_created long",
@@ -275,7 +275,7 @@ func TestABatchOfManyCalls(t *testing.T) {
 			number := "4850320" + string(rune('0'+n/10/10)) + string(rune('0'+n/10%10)) + string(rune('0'+n%10)) + "1"
 			list = append(list, arrivals(account, call{n, number, noon}.missed(9*time.Second)...)...)
 		}
-		require.NoError(t, in.instance.batch(t, noon, list...))
+		require.NoError(t, in.batch(t.Context(), noon, list...))
 		require.Len(t, in.texts(t), calls)
 		in.pass(t, time.Minute)
 		require.Len(t, in.texts(t), 2*calls)

@@ -19,7 +19,8 @@ func (s *Service) read(scope string, definition []byte) (trigger.Handler, error)
 	if err != nil {
 		return handler, err
 	}
-	return handler, inScope(scope, &handler)
+	err = inScope(scope, &handler)
+	return handler, err
 }
 
 // inScope gives a handler without an account that of its owner.

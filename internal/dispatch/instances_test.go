@@ -97,7 +97,7 @@ func TestFiringAndCallingOffAtOnce(t *testing.T) {
 			for n := range manyCalls {
 				answered := call{1000 + n, fmt.Sprintf("48503%06d", n), noon.Add(4 * time.Minute)}.talked(9 * time.Second)[:5]
 				i := in.instances[n%len(in.instances)]
-				if err := i.batch(t, in.Now(), arrivals(account, answered...)...); err != nil {
+				if err := i.batch(t.Context(), in.Now(), arrivals(account, answered...)...); err != nil {
 					t.Error(err)
 				}
 			}

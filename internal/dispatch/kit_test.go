@@ -168,7 +168,7 @@ func (in *installation) handlers(t testing.TB, text string) {
 // take lets webhooks come to the account, all in one transaction.
 func (in *installation) take(t testing.TB, bodies ...[]byte) {
 	t.Helper()
-	require.NoError(t, in.instance.batch(t, in.Now(), arrivals(account, bodies...)...))
+	require.NoError(t, in.batch(t.Context(), in.Now(), arrivals(account, bodies...)...))
 }
 
 // oneByOne lets webhooks come, each in a transaction of its own.
@@ -195,19 +195,20 @@ func arrivals(account string, bodies ...[]byte) []arrival {
 }
 
 // batch commits webhooks in one transaction, as an Ingest does.
-func (i *instance) batch(t testing.TB, now time.Time, list ...arrival) error {
-	t.Helper()
+func (i *instance) batch(ctx context.Context, now time.Time, list ...arrival) error {
 	pieces := make([]*ingest.Piece, 0, len(list))
 	for _, a := range list {
 		webhook, err := dialog.Decode(a.body)
-		require.NoError(t, err)
+		if err != nil {
+			return err
+		}
 		at := a.at
 		if at.IsZero() {
 			at = now
 		}
 		pieces = append(pieces, ingest.NewPiece(a.account, at, &webhook, a.body))
 	}
-	return i.st.Write(t.Context(), func(tx store.Tx) error { return i.engine.Apply(t.Context(), tx, now, pieces) })
+	return i.st.Write(ctx, func(tx store.Tx) error { return i.engine.Apply(ctx, tx, now, pieces) })
 }
 
 // work does what is due now, with all instances at once, requests included.

@@ -30,6 +30,8 @@ import (
 //     and more than slack before the trigger's time (otherwise it may have fired before anybody could know better).
 const slack = 25 * time.Second
 
+const fixtures = "../../fixtures"
+
 // More orders, and others, are tried with -args -orders 20 -seed 7.
 var (
 	perPair = flag.Int("orders", 1, "how many orders of each pair of calls are tried")
@@ -47,7 +49,7 @@ var eventTime = regexp.MustCompile(`"event_time": ?"([^"]*)"`)
 
 func recorded(t testing.TB, name, number string, begins time.Time) scenario {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("../../fixtures", name, "webhooks.ndjson"))
+	data, err := os.ReadFile(filepath.Join(fixtures, name, "webhooks.ndjson"))
 	require.NoError(t, err)
 	data = bytes.TrimSpace(data)
 	data = bytes.ReplaceAll(data, []byte(recordedNumber(t, name)), []byte(number))
@@ -76,7 +78,7 @@ var externalNumber = regexp.MustCompile(`"external": \{"number": "([^"]+)"`)
 // recordedNumber is the number of the customer of a scenario.
 func recordedNumber(t testing.TB, name string) string {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("../../fixtures", name, "call.json"))
+	data, err := os.ReadFile(filepath.Join(fixtures, name, "call.json"))
 	require.NoError(t, err)
 	found := externalNumber.FindSubmatch(data)
 	require.NotNil(t, found, name)
@@ -140,7 +142,7 @@ func (in *installation) run(t *testing.T, random *rand.Rand, list []arrival) {
 		}
 		in.until(t, list[0].at)
 		instance := in.instances[random.IntN(len(in.instances))]
-		require.NoError(t, instance.batch(t, in.Now(), list[:size]...))
+		require.NoError(t, instance.batch(t.Context(), in.Now(), list[:size]...))
 		list = list[size:]
 	}
 }
@@ -173,7 +175,7 @@ func (in *installation) requireOutcome(t *testing.T, p *play, actions []told) {
 // perform plays plays, and requires of each what it must come to.
 func (in *installation) perform(t *testing.T, random *rand.Rand, plays []*play, delay func() time.Duration) {
 	t.Helper()
-	data, err := os.ReadFile("../../fixtures/handlers/missed-call.yaml")
+	data, err := os.ReadFile(filepath.Join(fixtures, "handlers", "missed-call.yaml"))
 	require.NoError(t, err)
 	compiled, err := trigger.LoadFile(data, in.env)
 	require.NoError(t, err)

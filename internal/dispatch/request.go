@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/url"
 	"time"
@@ -124,7 +125,10 @@ func (d *Dispatcher) Claim(
 // secretOf gives what a request is signed with, as the handler has it now.
 func (r *round) secretOf(errand *Errand) (string, error) {
 	handler, err := r.find(errand.kept.Account, errand.kept.Handler)
-	if err != nil || handler == nil {
+	if errors.Is(err, errUnknown) {
+		return "", nil
+	}
+	if err != nil {
 		return "", err
 	}
 	secret := handler.Secret(errand.spec.Request.Action)
@@ -228,9 +232,9 @@ func (r *round) conclude(errand Errand, result callout.Result, attempts int) err
 	r.emit(occasion, errand.kept.TriggerID, events)
 	handler, err := r.find(errand.kept.Account, errand.kept.Handler)
 	switch {
+	case errors.Is(err, errUnknown): // it is gone meanwhile
 	case err != nil:
 		return err
-	case handler == nil: // it is gone meanwhile
 	case result.Status == callout.Success:
 		r.tally(handler).success()
 	default:

@@ -231,7 +231,7 @@ func TestACallOutThatNeverSucceeds(t *testing.T) {
 		in.take(t, call{2, customer, in.Now()}.missed(9*time.Second)...)
 		in.pass(t, time.Hour)
 		require.False(t, in.counts(t, "calls").Enabled, "outcomes of requests count, too")
-		require.Len(t, failuresToldOf(in, t), 1)
+		require.Len(t, in.failuresTold(t), 1)
 	})
 }
 
@@ -285,10 +285,11 @@ func TestCallOutsShowNoSecret(t *testing.T) {
 		events := in.actions(t)
 		require.Len(t, events, 4)
 		require.Equal(t, "Bearer "+token, to.requests()[0].header.Get("Authorization"), "the receiver gets it")
-		shown := in.log.String() + in.counts(t, "calls").LastError
+		all := []string{in.log.String(), in.counts(t, "calls").LastError}
 		for _, event := range events {
-			shown += event.body
+			all = append(all, event.body)
 		}
+		shown := strings.Join(all, "\n")
 		for _, hidden := range []string{secret, token, password, "a-secret-of-the-installation"} {
 			require.NotContains(t, shown, hidden)
 		}
@@ -346,7 +347,7 @@ func TestAnInstanceDiesDuringARequest(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, in *installation) {
 		begun, dead := make(chan struct{}, 1), make(chan struct{})
-		to := receive(t, func(n int, w http.ResponseWriter, r *http.Request) {
+		to := receive(t, func(n int, _ http.ResponseWriter, r *http.Request) {
 			if n == 1 {
 				begun <- struct{}{}
 				select {

@@ -28,7 +28,11 @@ type round struct {
 	taken  map[store.OnceQuery]bool
 	led    map[string]int // how many events were followed that one event led to, by its uuid
 
-	transactions map[string]bool // of the API, by account and id
+	ledTogether int
+	divisible   bool // the transaction would be done in several if it were to fail
+
+	transactions map[string]bool // of the API, by the uuid of their event
+	reached      int             // subscribers that the API's triggers go to
 
 	result      Result
 	marks       []store.Mark
@@ -93,12 +97,19 @@ const maxLed = 500
 
 var errLed = fmt.Errorf("more than %d events came of one event; what else there is leads to nothing", maxLed)
 
+// maxLedTogether is how many events are followed in a transaction that could be smaller.
+const maxLedTogether = 20_000
+
+// errCrowd says that a transaction is better done in several.
+var errCrowd = fmt.Errorf("more than %d events came of what was to be done together", maxLedTogether)
+
 // follow looks at an event that a handler made, which may be gone by now (nil).
 func (r *round) follow(handler *trigger.Compiled, o *trigger.Occasion, root string, event flow.Event) {
 	if !r.concerns(o.Account, event.Type) {
 		return
 	}
 	r.led[root]++
+	r.ledTogether++
 	switch led := r.led[root]; {
 	case led <= maxLed:
 		r.arrived = r.now
@@ -118,6 +129,9 @@ func (r *round) finish() (Result, error) {
 			r.wave = nil
 			if err := r.keep(wave); err != nil {
 				return Result{}, err
+			}
+			if r.divisible && r.ledTogether > maxLedTogether {
+				return Result{}, errCrowd
 			}
 		}
 		if err := r.counted(); err != nil { // that a handler is switched off is an event, too
@@ -205,7 +219,10 @@ func (r *round) emit(o *trigger.Occasion, triggerID string, events []flow.Event)
 	})
 }
 
-// find gives a handler, or the flow of that name as a handler that starts it; nil if there is neither. What this
+// errUnknown says that there is neither a handler nor a flow of a name, or that it cannot be used.
+var errUnknown = errors.New("there is no such handler any more, or it cannot be used")
+
+// find gives a handler, or the flow of that name as a handler that starts it; errUnknown if there is neither. What this
 // instance does not know, or knows as switched off, may have been changed at another one just now: what is then done, or
 // not done, for good is decided by what the database says.
 func (r *round) find(account, name string) (*trigger.Compiled, error) {
@@ -217,11 +234,14 @@ func (r *round) find(account, name string) (*trigger.Compiled, error) {
 		return nil, err
 	}
 	if !known || row.Account != "" && row.Account != account {
-		return trigger.ForFlow(name, r.dispatcher.Book.env), nil
+		if handler := trigger.ForFlow(name, r.dispatcher.Book.env); handler != nil {
+			return handler, nil
+		}
+		return nil, errUnknown
 	}
 	handler, err := compileRow(row, r.dispatcher.Book.env)
 	if definition := (*trigger.DefinitionError)(nil); errors.As(err, &definition) {
-		return nil, nil //nolint:nilnil // the book has told of it
+		return nil, errUnknown // the book has told of it
 	}
 	return handler, err
 }

@@ -30,7 +30,7 @@ type Service struct {
 	Committed func()
 }
 
-// Bounds of what one trigger goes to at once; more is for a broadcast.
+// Bounds of what one request goes to at once: webhooks wait as long as it takes. More is for a broadcast.
 const (
 	topicPage     = 500
 	maxRecipients = 5000
@@ -129,10 +129,10 @@ func (r *round) request(account string, request *triggerapi.Request) (triggerapi
 	}
 	handler, err := r.find(account, request.Name)
 	switch {
+	case errors.Is(err, errUnknown):
+		return triggerapi.Outcome{Err: triggerapi.ErrUnknownName}, nil
 	case err != nil:
 		return outcome, err
-	case handler == nil:
-		return triggerapi.Outcome{Err: triggerapi.ErrUnknownName}, nil
 	case !handler.Handler().Enabled:
 		outcome.Status = triggerapi.StatusNotActive
 		return outcome, nil
@@ -144,11 +144,12 @@ func (r *round) request(account string, request *triggerapi.Request) (triggerapi
 	switch {
 	case len(ids) == 0:
 		outcome.Status = triggerapi.StatusInvalidRecipients
-	case len(ids) > maxRecipients:
+	case len(ids) > maxRecipients-r.reached:
 		outcome.Status = triggerapi.StatusError
-		outcome.Errors = []string{fmt.Sprintf(
-			"to: these are more than %d subscribers; nothing was triggered. Use several triggers, or a broadcast.", maxRecipients)}
+		outcome.Errors = []string{fmt.Sprintf("to: with the triggers before it in this request, these are more than %d "+
+			"subscribers; nothing was triggered. Use several requests, or a broadcast.", maxRecipients)}
 	default:
+		r.reached += len(ids)
 		err = r.toAll(account, handler, request, ids)
 	}
 	return outcome, err

@@ -130,7 +130,8 @@ func TestWhatCannotBeTriggered(t *testing.T) {
 			requestOf("greets", "t4"), requestOf("greets", "t5", topic("nobody")), requestOf("greets", "t6", to("anna")),
 		)
 		require.Equal(t, []triggerapi.Outcome{
-			{Err: triggerapi.ErrUnknownName}, {Err: triggerapi.ErrUnknownName},
+			{Err: triggerapi.ErrUnknownName},
+			{Err: triggerapi.ErrUnknownName},
 			{Status: triggerapi.StatusNotActive, TransactionID: "t3"},
 			{Status: triggerapi.StatusInvalidRecipients, TransactionID: "t4"},
 			{Status: triggerapi.StatusInvalidRecipients, TransactionID: "t5"},
@@ -154,10 +155,15 @@ func TestWhatCannotBeTriggered(t *testing.T) {
 		outcome := in.trigger(t, requestOf("greets", "t7", topic("all")))[0]
 		require.Equal(t, triggerapi.StatusError, outcome.Status)
 		require.Contains(t, outcome.Errors[0], "more than 5000 subscribers; nothing was triggered")
-		require.Len(t, in.texts(t), 1)
+		outcomes = in.trigger(t, requestOf("greets", "t7", topic("all")), requestOf("greets", "t8", to("anna")),
+			requestOf("off", "t9", topic("all")))
+		require.Equal(t, []triggerapi.Outcome{outcome, processed("t8"), {Status: triggerapi.StatusNotActive, TransactionID: "t9"}}, outcomes)
+		require.Len(t, in.texts(t), 2)
 		require.NoError(t, in.service.LeaveTopic(t.Context(), account, "all", ids[:1]))
-		require.Equal(t, []triggerapi.Outcome{processed("t7")}, in.trigger(t, requestOf("greets", "t7", topic("all"))))
-		require.Len(t, in.triggers(t, "greets"), 5001)
+		outcomes = in.trigger(t, requestOf("greets", "t7", topic("all")), requestOf("greets", "t10", to("anna")))
+		require.Equal(t, processed("t7"), outcomes[0])
+		require.Equal(t, triggerapi.StatusError, outcomes[1].Status, "the request has gone to as many as one may")
+		require.Len(t, in.triggers(t, "greets"), 5002)
 	})
 }
 
@@ -194,7 +200,9 @@ func TestATransactionThatFailedIsNone(t *testing.T) {
 	each(t, func(t *testing.T, in *installation) {
 		in.handlers(t, greets)
 		require.Equal(t, []triggerapi.Outcome{
-			{Err: triggerapi.ErrUnknownName}, {Status: triggerapi.StatusInvalidRecipients, TransactionID: "t1"}, processed("t1"),
+			{Err: triggerapi.ErrUnknownName},
+			{Status: triggerapi.StatusInvalidRecipients, TransactionID: "t1"},
+			processed("t1"),
 			processed("t1"),
 		}, in.trigger(t, requestOf("unknown", "t1", to("anna")), requestOf("greets", "t1"), requestOf("greets", "t1", to("anna")),
 			requestOf("greets", "t1", to("anna"))))

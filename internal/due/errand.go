@@ -3,6 +3,7 @@ package due
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
 
@@ -48,10 +49,8 @@ func (e *errands) room() (room func(host string) bool, free int) {
 	defer e.mu.Unlock()
 	free = maxClaimed - len(e.waiting) - e.count
 	left := free
-	of := make(map[string]int, len(e.claimed))
-	for host, count := range e.claimed {
-		of[host] = count
-	}
+	of := map[string]int{}
+	maps.Copy(of, e.claimed)
 	return func(host string) bool {
 		if left <= 0 || of[host] >= maxClaimedOf {
 			return false
@@ -126,7 +125,8 @@ func (r *Runner) run(ctx context.Context, errand dispatch.Errand) {
 	host := errand.Host()
 	e.count--
 	for _, counts := range []map[string]int{e.claimed, e.underWay} {
-		if counts[host]--; counts[host] == 0 {
+		counts[host]--
+		if counts[host] == 0 {
 			delete(counts, host)
 		}
 	}
