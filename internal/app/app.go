@@ -131,7 +131,7 @@ func (a *App) build(options Options) error {
 		Intake:  a.ingest, Reader: a.store, Quarantine: a.ingest, Ready: a.ready,
 		WebhookHeader: a.cfg.WebhookHeader, WebhookSecrets: secrets(a.cfg), BodyLimit: a.cfg.BodyLimit,
 		Triggers: a.handlers.service, Directory: a.handlers.service, Handlers: a.handlers.service,
-		TriggerReader: a.store, APIKeys: apiKeys(a.cfg),
+		TriggerReader: a.store, APIKeys: apiKeys(a.cfg), ReadTokens: readTokens(a.cfg),
 		GuardReads:    !loopback(a.listener.Addr()),
 		DefaultRegion: a.cfg.DefaultRegion, Version: options.Version, Logger: a.log, Now: options.Now,
 	})

@@ -30,7 +30,7 @@ var house = map[string][]string{
 	},
 
 	"config": {"correlate", "dialog"},
-	"web":    {}, // the wallboard reads what every client can read
+	"web":    {"correlate", "dialog", "flow"}, // makes pages of records that it is handed
 
 	"httpapi": {"correlate", "dialog", "flow", "ingest", "store", "trigger", "triggerapi", "web"},
 	"due":     {"callout", "correlate", "dialog", "dispatch", "flow", "ingest", "store", "trigger"},

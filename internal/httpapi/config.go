@@ -63,6 +63,12 @@ type APIKey struct {
 	Key     string
 }
 
+// ReadToken lets somebody read, and look at the pages.
+type ReadToken struct {
+	Account string // whose data it shows; "" is every account's
+	Token   string
+}
+
 // Config is what a [Server] needs. Intake and Reader must be given; every other zero value has a default.
 type Config struct {
 	Intake     Intake
@@ -86,13 +92,18 @@ type Config struct {
 	// is never valid.
 	APIKeys []APIKey
 
+	// ReadTokens let in to the routes and pages that show something, each to its account; all are valid at once. With none,
+	// reading is as GuardReads says. An empty token is never valid.
+	ReadTokens []ReadToken
+
 	// WebhookHeader is the header that carries the secret.
 	WebhookHeader string
 	// WebhookSecrets are all valid at once. With none, the door is open, but only to requests that a browser cannot
 	// have been tricked into (see local.go); an empty text is never a valid secret.
 	WebhookSecrets []string
-	// GuardReads asks for the secret on the routes that show calls, too, and closes the trigger API where no API key is
-	// configured. It is for a server that others than this machine can reach: calls hold numbers and names.
+	// GuardReads asks for the secret on the routes that show calls, too, unless there are read tokens, and closes the trigger
+	// API where no API key is configured. It is for a server that others than this machine can reach: calls hold numbers
+	// and names.
 	GuardReads bool
 
 	BodyLimit      int           // bytes of a webhook
@@ -106,7 +117,9 @@ type Config struct {
 	// DefaultRegion is where a number without a country code is taken to be (ISO 3166-1 alpha-2). It must be the
 	// region that calls are derived with, or national numbers are not found.
 	DefaultRegion string
-	Version       string
+	// Zone is where the pages show times; nil is UTC.
+	Zone    *time.Location
+	Version string
 	Logger        *slog.Logger
 	Now           func() time.Time
 }

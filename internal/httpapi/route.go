@@ -15,10 +15,12 @@ func (s *Server) route() {
 	s.app.Post("/v1/webhooks", s.postWebhook)
 	s.app.Post("/v1/webhooks/:account", s.postAccountWebhook)
 
-	s.app.Get("/", s.guardRead, s.getIndex)
+	s.routePages()
+	s.app.Get("/", s.getRoot, s.getFirst)
+	s.app.Get("/v1", s.guardRead, s.getIndex)
 	s.app.Get("/v1/calls", s.guardRead, s.getCalls)
 	if s.cfg.Metrics != nil {
-		s.app.Get("/metrics", s.guardRead, adaptor.HTTPHandler(s.cfg.Metrics))
+		s.app.Get("/metrics", s.guardEverything, adaptor.HTTPHandler(s.cfg.Metrics))
 	}
 	s.app.Get("/v1/calls/:call_uuid", s.guardRead, s.getCall)
 	s.app.Get("/v1/calls/:call_uuid/timeline", s.guardRead, s.getTimeline)
@@ -29,7 +31,22 @@ func (s *Server) route() {
 	}
 }
 
-// getIndex says what is where to people.
+// getRoot shows the first page to people, and says to programs what is where.
+func (s *Server) getRoot(c *fiber.Ctx) error {
+	c.Vary(fiber.HeaderAccept)
+	if wantsHTML(c) {
+		return s.guardPage(c) // the next route shows the page
+	}
+	if err := s.admit(c); err != nil {
+		return err
+	}
+	return s.getIndex(c)
+}
+
+// getFirst leads to the first page.
+func (*Server) getFirst(c *fiber.Ctx) error { return c.Redirect("/calls", fiber.StatusSeeOther) }
+
+// getIndex says to programs what is where.
 func (s *Server) getIndex(c *fiber.Ctx) error {
 	routes := []string{
 		"POST /v1/webhooks",
@@ -39,6 +56,7 @@ func (s *Server) getIndex(c *fiber.Ctx) error {
 		"GET /v1/calls/{call_uuid}/timeline",
 		"POST /v1/calls/{call_uuid}/close",
 		"GET /v1/dialogs/{dialog_uuid}",
+		"GET /v1",
 		"GET /healthz",
 		"GET /readyz",
 	}
