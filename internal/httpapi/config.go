@@ -120,8 +120,8 @@ type Config struct {
 	// Zone is where the pages show times; nil is UTC.
 	Zone    *time.Location
 	Version string
-	Logger        *slog.Logger
-	Now           func() time.Time
+	Logger  *slog.Logger
+	Now     func() time.Time
 }
 
 func (c Config) withDefaults() Config {

@@ -26,10 +26,14 @@ func (s *Server) routePages() {
 	s.app.Post("/login", s.guardForm, s.postLogin)
 	s.app.Post("/logout", s.guardForm, s.postLogout)
 	s.app.Post("/preferences", s.guardForm, s.postPreferences)
+	s.app.Get("/calls", s.guardPage, s.getCallsPage)
+	s.app.Get("/calls.csv", s.guardPage, s.getCallsCSV)
 }
 
 // wantsHTML says whether a request comes from somebody who looks at pages: browsers say so, programs do not.
-func wantsHTML(c *fiber.Ctx) bool { return strings.Contains(c.Get(fiber.HeaderAccept), fiber.MIMETextHTML) }
+func wantsHTML(c *fiber.Ctx) bool {
+	return strings.Contains(c.Get(fiber.HeaderAccept), fiber.MIMETextHTML)
+}
 
 // isPage says whether a request is for a page, so that its errors are pages, too.
 func isPage(c *fiber.Ctx) bool {

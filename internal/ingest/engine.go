@@ -112,6 +112,9 @@ func index(call *correlate.Call) store.Index {
 	for _, number := range []correlate.Word{call.External.Number, call.External.NumberE164} {
 		add(store.NumberKey(string(number)), string(number))
 	}
+	if len(call.Transfers) > 0 {
+		keys = append(keys, store.TransferredKey)
+	}
 	slices.Sort(keys)
 	return store.Index{
 		State: call.State, Direction: call.Direction, Disposition: string(call.Disposition),

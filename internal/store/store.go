@@ -9,6 +9,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"webhookd/internal/dialog"
@@ -239,6 +240,9 @@ func ConsultantKey(consultant string) string { return "consultant:" + consultant
 // NumberKey gives the search key of a number, raw or E.164.
 func NumberKey(number string) string { return "number:" + number }
 
+// TransferredKey is the search key of calls that were transferred.
+const TransferredKey = "transferred"
+
 // CallFilter chooses calls of one account. Nil and "" mean "any".
 type CallFilter struct {
 	Account     string
@@ -248,11 +252,20 @@ type CallFilter struct {
 	Disposition string
 	HangupBy    string
 	Missed      *bool
+	Transferred *bool
 	Keys        []string    // all of these search keys
 	From        dialog.Time // started_at >= From
 	To          dialog.Time // started_at < To
 	Before      *Cursor     // only calls after this one in the page's order
 	Limit       int         // 0 means 100
+}
+
+// SearchKeys gives the search keys that the filter asks for, Keys and what else is kept as one.
+func (f CallFilter) SearchKeys() []string {
+	if f.Transferred != nil && *f.Transferred {
+		return append(slices.Clone(f.Keys), TransferredKey)
+	}
+	return f.Keys
 }
 
 // Cursor is the place of a call in the order of a page.
