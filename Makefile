@@ -39,13 +39,13 @@ fixtures: build ## Post every recorded webhook in fixtures/ to the webhookd that
 	./$(BINARY) replay fixtures/*/*.ndjson
 
 .PHONY: test
-test: ## Run all tests, on a real Postgres (WEBHOOKD_TEST_DATABASE_URL, or a throw-away one) and real NATS
-	scripts/with-postgres go test ./...
+test: ## Run all tests, on a real Postgres (WEBHOOKD_TEST_DATABASE_URL, or a throw-away one), NATS and Chromium
+	scripts/with-chromium scripts/with-postgres go test ./...
 
 .PHONY: race
 race: ## Run all tests with the race detector
 	scripts/need-cc
-	scripts/with-postgres go test -race -timeout 12m ./...
+	scripts/with-chromium scripts/with-postgres go test -race -timeout 12m ./...
 
 .PHONY: orders
 orders: ## Try every order of every scenario's webhooks (the race detector makes that too slow to do under it)

@@ -70,6 +70,7 @@ var house = map[string][]string{
 	},
 
 	// For tests only: no other package may import these.
+	"browsertest":           {},
 	"flow/goflowtest":       {},
 	"store/everystore":      {"store", "store/postgres", "store/postgres/pgtest", "store/sqlite"},
 	"store/postgres/pgtest": {},
@@ -79,6 +80,7 @@ var house = map[string][]string{
 // owners says who alone may import a library, and what is below it.
 var owners = map[string][]string{
 	"database/sql":               {"bench", "chaos", "store/postgres", "store/postgres/pgtest", "store/sqlite"},
+	"github.com/chromedp":        {"browsertest"},
 	"github.com/cloudevents":     {}, // in tests
 	"github.com/expr-lang":       {"trigger"},
 	"github.com/gofiber":         {"httpapi"},
@@ -92,7 +94,7 @@ var owners = map[string][]string{
 	"go.yaml.in/yaml":            {"config", "trigger"},
 	"modernc.org/sqlite":         {"bench", "store/sqlite"},
 	"net/http":                   {"app", "bench", "callout", "chaos", "httpapi", "metrics", "replay", "replay/simulate", "web"},
-	"testing":                    {"store/everystore", "store/postgres/pgtest", "store/storetest"},
+	"testing":                    {"browsertest", "store/everystore", "store/postgres/pgtest", "store/storetest"},
 }
 
 // pure are the packages that do no I/O, read no clock and draw no random number (design §1).
