@@ -14,8 +14,8 @@ import (
 type Following struct {
 	// Subjects are those of the events wanted; none: all events.
 	Subjects []string
-	// After is the sequence of the last event that the reader has; 0: Since decides.
-	After uint64
+	// Next is the sequence of the stream to begin with; 0: Since decides.
+	Next uint64
 	// Since begins with what the stream took at this time or later. Zero: with what is published from now on.
 	Since time.Time
 }
@@ -44,7 +44,7 @@ type Gap struct {
 // returns nil) or the follower returns an error (then it returns that). While NATS or the stream is away it waits, and
 // then goes on where it was.
 func (b *Bus) Follow(ctx context.Context, from Following, follower Follower) error {
-	place := place{next: from.After + 1, started: from.After > 0, since: from.Since}
+	place := place{next: from.Next, started: from.Next > 0, since: from.Since}
 	if len(from.Subjects) == 0 {
 		from.Subjects = []string{flow.StreamSubjects}
 	}

@@ -64,7 +64,7 @@ func TestAFollowerGetsItsSubjectsBehindWhatItHas(t *testing.T) {
 		require.NoError(t, bus.Publish(ctx, message(where.account, where.kind, fmt.Sprintf("id-%d", i+1))))
 	}
 	told := follow(t, bus, natsbus.Following{
-		Subjects: []string{flow.Subject("acme", "call_ended"), flow.Subject("acme", "call_missed")}, After: 2,
+		Subjects: []string{flow.Subject("acme", "call_ended"), flow.Subject("acme", "call_missed")}, Next: 3,
 	})
 	expect(t, told, "4 id-4", "5 id-5")
 	require.NoError(t, bus.Publish(ctx, message("acme", "call_started", "id-6")))
@@ -97,9 +97,9 @@ func TestAFollowerIsToldWhatTheStreamDoesNotHoldAnyMore(t *testing.T) {
 	stream, err := bus.JetStream().Stream(ctx, flow.StreamName)
 	require.NoError(t, err)
 	require.NoError(t, stream.Purge(ctx, jetstream.WithPurgeSequence(4))) // 1, 2 and 3 go
-	expect(t, follow(t, bus, natsbus.Following{After: 1}), "gap 2-3 false", "4 id-4", "5 id-5")
-	expect(t, follow(t, bus, natsbus.Following{After: 3}), "4 id-4", "5 id-5")
-	expect(t, follow(t, bus, natsbus.Following{After: 9}), "gap 0-0 true", "4 id-4", "5 id-5")
+	expect(t, follow(t, bus, natsbus.Following{Next: 2}), "gap 2-3 false", "4 id-4", "5 id-5")
+	expect(t, follow(t, bus, natsbus.Following{Next: 4}), "4 id-4", "5 id-5")
+	expect(t, follow(t, bus, natsbus.Following{Next: 10}), "gap 0-0 true", "4 id-4", "5 id-5")
 }
 
 func TestAFollowerIsToldThatNATSIsAwayAndMissesNothing(t *testing.T) {
