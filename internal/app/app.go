@@ -16,6 +16,7 @@ import (
 	"webhookd/internal/httpapi"
 	"webhookd/internal/ingest"
 	"webhookd/internal/ingest/spool"
+	"webhookd/internal/live"
 	"webhookd/internal/metrics"
 	"webhookd/internal/natsbus"
 	"webhookd/internal/relay"
@@ -48,6 +49,7 @@ type App struct {
 	ingest   *ingest.Ingest
 	due      *due.Runner
 	relay    *relay.Relay
+	live     *live.Board
 	http     *httpapi.Server
 	handlers *handlers
 }
@@ -119,6 +121,8 @@ func (a *App) build(options Options) error {
 		Store: a.store, Bus: a.bus, Logger: a.log, Now: options.Now,
 		Options: flow.Options{RingLimit: a.cfg.RingLimit, CallLimit: a.cfg.CallLimit},
 	})
+	a.live = live.New(a.bus)
+	a.stack.push("live calls", func(context.Context) error { a.live.Stop(); return nil })
 	scrapes, err := metrics.Handler(metrics.Sources{
 		Ingest: a.ingest.Stats, Due: a.due.Stats, Relay: a.relay.Stats, Dispatch: a.handlers.dispatcher.Stats,
 		Now: options.Now,
@@ -127,8 +131,8 @@ func (a *App) build(options Options) error {
 		return err
 	}
 	a.http = httpapi.New(httpapi.Config{
-		Metrics: scrapes,
-		Intake:  a.ingest, Reader: a.store, Quarantine: a.ingest, Ready: a.ready,
+		Metrics: scrapes, Live: a.live,
+		Intake: a.ingest, Reader: a.store, Quarantine: a.ingest, Ready: a.ready,
 		WebhookHeader: a.cfg.WebhookHeader, WebhookSecrets: secrets(a.cfg), BodyLimit: a.cfg.BodyLimit,
 		Triggers: a.handlers.service, Directory: a.handlers.service, Handlers: a.handlers.service,
 		TriggerReader: a.store, APIKeys: apiKeys(a.cfg), ReadTokens: readTokens(a.cfg),

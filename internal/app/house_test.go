@@ -25,15 +25,16 @@ const module = "webhookd/internal/"
 // house says, for each package below internal, which of the others it may import. A new package gets its line here.
 var house = map[string][]string{
 	"app": {
-		"callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "metrics", "natsbus",
-		"rebuild", "relay", "store", "store/postgres", "store/sqlite", "trigger", "web",
+		"callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "live", "metrics",
+		"natsbus", "rebuild", "relay", "store", "store/postgres", "store/sqlite", "trigger", "web",
 	},
 
 	"config": {"correlate", "dialog"},
 	"web":    {"correlate", "dialog", "flow"}, // makes pages of records that it is handed
 
-	"httpapi": {"correlate", "dialog", "flow", "ingest", "store", "trigger", "triggerapi", "web"},
+	"httpapi": {"correlate", "dialog", "flow", "ingest", "live", "store", "trigger", "triggerapi", "web"},
 	"due":     {"callout", "correlate", "dialog", "dispatch", "flow", "ingest", "store", "trigger"},
+	"live":    {"flow", "natsbus"},
 	"relay":   {"correlate", "dialog", "flow", "natsbus", "store"},
 	"rebuild": {"correlate", "dialog", "flow", "ingest", "store"},
 	"callout": {}, // calls out; it knows no handler and no event

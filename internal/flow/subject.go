@@ -24,6 +24,9 @@ func Subject(account, eventType string) string {
 	return subjectPrefix + Token(account) + "." + Token(eventType)
 }
 
+// AccountSubjects matches the subjects of all events of an account.
+func AccountSubjects(account string) string { return subjectPrefix + Token(account) + ".*" }
+
 // BucketKey is the key of a call in the KV bucket: <account>.<call_uuid>, each part a [Token].
 func BucketKey(account, callUUID string) string {
 	return Token(account) + "." + Token(callUUID)

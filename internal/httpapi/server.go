@@ -26,6 +26,10 @@ type Server struct {
 	// base ends when a stop has run out of patience; requests end with it, not with the beginning of the stop.
 	base   context.Context //nolint:containedctx // it is the life of the server, which no caller has
 	cancel context.CancelFunc
+	// streaming ends when a stop begins: a stream has no end of its own that could be waited for.
+	streaming  context.Context //nolint:containedctx // as base
+	endStreams context.CancelFunc
+	streams    streamed
 
 	mu      sync.Mutex
 	conns   *connections // set by Serve
@@ -40,6 +44,8 @@ func New(cfg Config) *Server {
 	s.tokens = newTokens(s.cfg.ReadTokens)
 	s.credentials = newCredentials(s.cfg.ReadTokens, s.cfg.APIKeys)
 	s.base, s.cancel = context.WithCancel(context.Background())
+	s.streaming, s.endStreams = context.WithCancel(s.base)
+	s.streams = make(streamed, s.cfg.MaxStreams)
 	s.app = fiber.New(fiber.Config{
 		CaseSensitive:                true,
 		StrictRouting:                true,
@@ -94,7 +100,7 @@ func (s *Server) Serve(ln net.Listener) error {
 	return nil
 }
 
-// Shutdown closes the listener, answers the requests that have begun, and then returns nil. When ctx ends first, what
+// Shutdown closes the listener, ends the streams, answers the requests that have begun, and then returns nil. When ctx ends first, what
 // is left is cut off and the error is that of ctx.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
@@ -102,6 +108,7 @@ func (s *Server) Shutdown(ctx context.Context) error {
 	conns := s.conns
 	s.mu.Unlock()
 	defer s.cancel()
+	s.endStreams()
 	if conns == nil {
 		return nil
 	}
