@@ -25,7 +25,7 @@ const module = "webhookd/internal/"
 // house says, for each package below internal, which of the others it may import. A new package gets its line here.
 var house = map[string][]string{
 	"app": {
-		"callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "metrics", "natsbus",
+		"backlog", "callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "metrics", "natsbus",
 		"rebuild", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite", "trigger", "web",
 	},
 
@@ -35,6 +35,7 @@ var house = map[string][]string{
 	"httpapi": {"correlate", "dialog", "flow", "ingest", "stats", "statsapi", "store", "trigger", "triggerapi", "web"},
 	"due":     {"callout", "correlate", "dialog", "dispatch", "flow", "ingest", "store", "trigger"},
 	"relay":   {"correlate", "dialog", "flow", "natsbus", "store"},
+	"backlog": {"correlate", "ingest", "store"},
 	"rebuild": {"correlate", "dialog", "flow", "ingest", "stats", "store"},
 	"callout": {}, // calls out; it knows no handler and no event
 	"metrics": {"dispatch", "due", "ingest", "ingest/spool", "relay"},

@@ -24,6 +24,7 @@ func (s *Server) route() {
 	s.app.Get("/v1/calls/:call_uuid/timeline", s.guardRead, s.getTimeline)
 	s.app.Post("/v1/calls/:call_uuid/close", s.postClose)
 	s.app.Get("/v1/dialogs/:dialog_uuid", s.guardRead, s.getDialog)
+	s.app.Get("/v1/stats", s.guardRead, s.getStats)
 	if s.cfg.Triggers != nil {
 		s.routeTriggers()
 	}
@@ -39,6 +40,7 @@ func (s *Server) getIndex(c *fiber.Ctx) error {
 		"GET /v1/calls/{call_uuid}/timeline",
 		"POST /v1/calls/{call_uuid}/close",
 		"GET /v1/dialogs/{dialog_uuid}",
+		"GET /v1/stats",
 		"GET /healthz",
 		"GET /readyz",
 	}
