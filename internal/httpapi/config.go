@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"webhookd/internal/ingest"
+	"webhookd/internal/stats"
+	"webhookd/internal/statsapi"
 	"webhookd/internal/store"
 )
 
@@ -50,6 +52,7 @@ type Reader interface {
 	Dialog(ctx context.Context, key store.Key) (store.Leg, error)
 	Entries(ctx context.Context, call store.Key) ([]store.Entry, error)
 	Changes(ctx context.Context, call store.Key) ([]store.OutboxRow, error)
+	statsapi.Reader
 }
 
 // Dependency is something that webhookd needs in order to work, as GET /readyz shows it.
@@ -127,9 +130,12 @@ type Config struct {
 	DefaultRegion string
 	// Zone is where the pages show times; nil is UTC.
 	Zone    *time.Location
-	Version string
-	Logger  *slog.Logger
-	Now     func() time.Time
+	// Statistics is what a question about statistics means that says nothing else. The zero Statistics has the defaults of
+	// stats.
+	Statistics statsapi.Defaults
+	Version    string
+	Logger     *slog.Logger
+	Now        func() time.Time
 }
 
 func (c Config) withDefaults() Config {
@@ -144,6 +150,7 @@ func (c Config) withDefaults() Config {
 	c.MaxStreams = orDefault(c.MaxStreams, DefaultMaxStreams)
 	c.Heartbeat = orDefault(c.Heartbeat, DefaultHeartbeat)
 	c.DefaultRegion = orDefault(c.DefaultRegion, DefaultRegion)
+	c.Statistics = orDefault(c.Statistics, statsapi.Defaults{Thresholds: stats.DefaultThresholds()})
 	c.Version = orDefault(c.Version, "unknown")
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -30,6 +30,7 @@ func (s *Server) route() {
 		s.app.Get("/v1/stream", s.guardRead, s.getStream)
 		s.app.Get("/v1/stream/calls", s.guardRead, s.getCallStream)
 	}
+	s.app.Get("/v1/stats", s.guardRead, s.getStats)
 	if s.cfg.Triggers != nil {
 		s.routeTriggers()
 	}
@@ -58,6 +59,7 @@ func (s *Server) getIndex(c *fiber.Ctx) error {
 		"POST /v1/calls/{call_uuid}/close",
 		"GET /v1/dialogs/{dialog_uuid}",
 		"GET /v1",
+		"GET /v1/stats",
 		"GET /healthz",
 		"GET /readyz",
 	}

@@ -14,6 +14,7 @@ import (
 
 	"webhookd/internal/dialog"
 	"webhookd/internal/flow"
+	"webhookd/internal/stats"
 )
 
 // Errors that callers decide on. Adapters wrap them; use errors.Is.
@@ -97,6 +98,7 @@ type Tx interface {
 	DropCalls(ctx context.Context, calls []Key) error
 	// Due gives up to limit rows whose time is at or before now, the oldest first.
 	Due(ctx context.Context, now time.Time, limit int) ([]Due, error)
+	Facts
 	Triggers
 }
 
@@ -120,6 +122,7 @@ type Reader interface {
 	NextDue(ctx context.Context) (at time.Time, ok bool, err error)
 	// Quarantined gives the refused bodies of an account, the one that came last first, at most limit.
 	Quarantined(ctx context.Context, account string, limit int) ([]Refused, error)
+	FactReader
 	TriggerReader
 }
 
@@ -204,8 +207,8 @@ type Call struct {
 	HeardAt    time.Time // arrival of its last webhook, UTC
 	UpdatedAt  time.Time // UTC
 	Index      Index
-	// Stored is what the store has for Index, of which StartedAt and Keys count: search keys are written only where they
-	// differ. Tx.Calls and Tx.WholeCalls set it; nil means that it is not known.
+	// Stored is what the store has for Index, of which StartedAt, EndedAt, Keys and Facts count: search keys and facts are
+	// written only where they differ. Tx.Calls and Tx.WholeCalls set it, without Facts; nil means that it is not known.
 	Stored *Index
 }
 
@@ -229,6 +232,9 @@ type Index struct {
 	EndedAt     dialog.Time
 	// Keys are the call's parties and project in the form of the Key functions: sorted, without repeats.
 	Keys []string
+	// Facts are what counts of the call in statistics; empty while it has not ended. Their texts are bounded (BoundedKey).
+	// Nil leaves those that are stored as they are, and is what reading a call gives: Tx.FactsOf reads them.
+	Facts []stats.Fact
 }
 
 // ProjectKey gives the search key of a project id.

@@ -113,8 +113,8 @@ func (t *tx) Keep(ctx context.Context, changes store.Changes) error {
 	}
 	calls := latest(changes.Calls, keyOfCall)
 	pieces := []piece{
-		legsPiece(changes.Legs), keysPiece(calls), callsPiece(calls), added, putDuePiece(changes.PutDue),
-		dropDuePiece(changes.DropDue),
+		legsPiece(changes.Legs), keysPiece(calls), factsPiece(calls), callsPiece(calls), added,
+		putDuePiece(changes.PutDue), dropDuePiece(changes.DropDue),
 	}
 	t.touched = t.touched || len(changes.Legs) > 0 || len(changes.Calls) > 0
 	if t.toPass() {

@@ -1,0 +1,81 @@
+package postgres
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	"webhookd/internal/dialog"
+	"webhookd/internal/stats"
+)
+
+type tallyRow struct {
+	Interval   int    `db:"interval"`
+	Project    string `db:"project"`
+	Consultant string `db:"consultant"`
+	Class      int16  `db:"class"`
+	Count      int64  `db:"count"`
+	Within     int64  `db:"within"`
+	After      int64  `db:"after"`
+	Waits      int64  `db:"waits"`
+	Wait       int64  `db:"wait"`
+	MaxWait    int64  `db:"max_wait"`
+	Talks      int64  `db:"talks"`
+	Talk       int64  `db:"talk"`
+	Hold       int64  `db:"hold"`
+}
+
+// Tallies implements [store.Reader].
+func (s *Store) Tallies(ctx context.Context, question stats.Question) ([]stats.Tally, error) {
+	query, args := tallyFacts(question)
+	var rows []tallyRow
+	if err := s.list(ctx, "add up facts", &rows, query, args...); err != nil {
+		return nil, err
+	}
+	tallies := make([]stats.Tally, len(rows))
+	for i, r := range rows {
+		tallies[i] = stats.Tally{
+			Interval: r.Interval, Project: r.Project, Consultant: r.Consultant, Class: stats.Class(r.Class),
+			Count: r.Count, Within: r.Within, After: r.After, Waits: r.Waits, Wait: r.Wait, MaxWait: r.MaxWait,
+			Talks: r.Talks, Talk: r.Talk, Hold: r.Hold,
+		}
+	}
+	return tallies, nil
+}
+
+// tallyFacts makes the question: a stretch of the primary key, grouped by as little as is asked for.
+func tallyFacts(question stats.Question) (string, []any) {
+	where := condition{args: []any{question.AnswerWithin, question.AbandonAfter}}
+	where.and("account = %s", question.Account)
+	where.and("of_consultant = %s", question.Consultants)
+	where.and("started_at >= %s", second(question.From))
+	where.and("started_at < %s", second(question.To))
+	if question.Project != nil {
+		where.and("project = %s", *question.Project)
+	}
+	if question.Consultant != nil {
+		where.and("consultant = %s", *question.Consultant)
+	}
+	interval, project, consultant, groups := "0", "''", "''", []string{"class"}
+	switch {
+	case len(question.Begins) > 0:
+		where.args = append(where.args, texts(question.Begins, func(t dialog.Time) string { return second(t) }))
+		interval = fmt.Sprintf("width_bucket(started_at, $%d::timestamptz[]) - 1", len(where.args))
+		groups = append(groups, "1")
+	case question.ByProject:
+		project = "project"
+		groups = append(groups, project)
+	case question.ByConsultant:
+		consultant = "consultant"
+		groups = append(groups, consultant)
+	}
+	return fmt.Sprintf(`
+select %s as interval, %s as project, %s as consultant, class, count(*) as count,
+       count(*) filter (where wait_s <= $1) as within,
+       count(*) filter (where wait_s > $2 or wait_s is null) as after,
+       count(wait_s) as waits, coalesce(sum(wait_s), 0) as wait, coalesce(max(wait_s), 0) as max_wait,
+       count(talk_s) as talks, coalesce(sum(talk_s), 0) as talk, coalesce(sum(hold_s), 0) as hold
+from call_facts
+where %s
+group by %s`, interval, project, consultant, strings.Join(where.parts, " and "), strings.Join(groups, ", ")), where.args
+}
