@@ -25,12 +25,13 @@ const module = "webhookd/internal/"
 // house says, for each package below internal, which of the others it may import. A new package gets its line here.
 var house = map[string][]string{
 	"app": {
-		"callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "live", "metrics",
-		"natsbus", "rebuild", "relay", "store", "store/postgres", "store/sqlite", "trigger", "web",
+		"backlog", "callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool",
+		"live", "metrics", "natsbus", "rebuild", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite",
+		"trigger", "web",
 	},
 
 	"config": {"correlate", "dialog"},
-	"web":    {"correlate", "dialog", "flow"}, // makes pages of records that it is handed
+	"web":    {"correlate", "dialog", "flow", "stats"}, // makes pages of records that it is handed
 
 	"httpapi": {"correlate", "dialog", "flow", "ingest", "live", "stats", "statsapi", "store", "trigger", "triggerapi", "web"},
 	"due":     {"callout", "correlate", "dialog", "dispatch", "flow", "ingest", "store", "trigger"},

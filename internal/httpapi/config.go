@@ -129,7 +129,7 @@ type Config struct {
 	// region that calls are derived with, or national numbers are not found.
 	DefaultRegion string
 	// Zone is where the pages show times; nil is UTC.
-	Zone    *time.Location
+	Zone *time.Location
 	// Statistics is what a question about statistics means that says nothing else. The zero Statistics has the defaults of
 	// stats.
 	Statistics statsapi.Defaults

@@ -70,7 +70,7 @@ var boardScriptTexts = map[string]string{
 	"announce": "board.announce", "incomplete": "board.incomplete", "unasked": "board.unasked",
 	"full.enter": "board.full.enter", "full.leave": "board.full.leave",
 	"person.free": "board.person.free", "person.ringing": "board.person.ringing", "person.talking": "board.person.talking",
-	"person.held": "board.person.held",
+	"person.held":       "board.person.held",
 	"direction.inbound": "direction.inbound", "direction.outbound": "direction.outbound", "direction.unknown": "direction.unknown",
 }
 
