@@ -59,7 +59,7 @@ var boardTexts = map[string]text{
 	"board.missed.h":  {"Of those, answered by nobody: abandoned or not", "Z nich nieodebrane przez nikogo, porzucone lub nie"},
 	"board.service":   {"Service level", "Poziom obsługi"},
 	"board.service.h": {"Answered in time ÷ (answered + abandoned after the short ones); Statistics says the times", "Odebrane w czasie ÷ (odebrane + porzucone bez krótkich); czasy podają Statystyki"},
-	"board.asa":       {"Average answer", "Średni czas odebrania"},
+	"board.asa":       {"Speed of answer", "Czas odebrania"},
 	"board.asa.h":     {"How long the answered ones waited, on average", "Ile średnio czekały odebrane"},
 	"board.talk":      {"Average talk", "Średnia rozmowa"},
 	"board.talk.h":    {"Without the time on hold", "Bez wstrzymania"},
