@@ -63,7 +63,7 @@ var boardTexts = map[string]text{
 	"board.asa.h":     {"How long the answered ones waited, on average", "Ile średnio czekały odebrane"},
 	"board.talk":      {"Average talk", "Średnia rozmowa"},
 	"board.talk.h":    {"Without the time on hold", "Bez wstrzymania"},
-	"board.longest":   {"Longest wait", "Najdłuższe czekanie"},
+	"board.longest":   {"Longest today", "Najdłużej dziś"},
 	"board.longest.h": {"Of an inbound call of today", "Rozmowy przychodzącej dzisiaj"},
 	"board.outbound":  {"Other calls", "Inne rozmowy"},
 	"board.outbound.h": {

@@ -179,6 +179,10 @@ const people = new Map(); // by key: {row, since}
 const today = new Map(); // by key: answered today
 const personPattern = $("person");
 
+// Those who have a call come first, each kind by name.
+const personOrder = (a, b) =>
+  (a.dataset.state === "free") - (b.dataset.state === "free") || a.dataset.name.localeCompare(b.dataset.name);
+
 function drawPeople(engaged) {
   const list = $("people");
   for (const [key, name] of names) {
@@ -189,14 +193,16 @@ function drawPeople(engaged) {
       const part = (named) => row.querySelector(`[data-part=${named}]`);
       known = { row, name: part("name"), state: part("state"), call: part("call"), clock: part("clock"), answered: part("answered"), since: 0 };
       put(known.name, name);
-      const next = [...list.children].find((other) => other.dataset.name.localeCompare(name) > 0);
       row.dataset.name = name;
-      list.insertBefore(row, next ?? null);
       people.set(key, known);
     }
     const now = engaged.get(key);
     const state = now?.state ?? "free";
-    if (known.row.dataset.state !== state) known.row.dataset.state = state;
+    if (known.row.dataset.state !== state) {
+      known.row.dataset.state = state;
+      const next = [...list.children].find((other) => other !== known.row && personOrder(known.row, other) < 0);
+      list.insertBefore(known.row, next ?? null);
+    }
     put(known.state, text(`person.${state}`));
     known.since = now ? Date.parse(now.since) || 0 : 0;
     if (now) {
