@@ -33,7 +33,7 @@ type Shell struct {
 	Version string
 }
 
-//go:embed templates
+//go:embed all:templates
 var templateFiles embed.FS
 
 var pages = parseTemplates(templateFiles)
