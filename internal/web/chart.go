@@ -47,8 +47,8 @@ const (
 	chartRight  = 12
 	chartBottom = 34
 	widestBar   = 56
-	markRoom    = 92 // for a name below the bars
-	longestMark = 16 // letters of one
+	markRoom    = 132 // for a name below the bars
+	longestMark = 16  // letters of one
 )
 
 func chartOf(title string, kinds []series) *chart {

@@ -29,12 +29,12 @@ func TestChartsAreLaidOut(t *testing.T) {
 func TestNamesBelowBarsDoNotTouch(t *testing.T) {
 	t.Parallel()
 	c := chartOf("Calls", []series{{"answered", "a"}})
-	for range 96 { // each has 11.8 of room, a name takes 92: every eighth
+	for range 96 { // each has 11.8 of room, a name takes 132: every twelfth
 		c.add("2026-01-01 00:00", 1)
 	}
 	c.lay()
 	require.Len(t, c.Bars, 96)
-	require.Len(t, c.Marks, 12)
+	require.Len(t, c.Marks, 8)
 }
 
 func TestScalesHaveRoundSteps(t *testing.T) {

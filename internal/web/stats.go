@@ -182,7 +182,7 @@ func (p StatsPage) Charts(s Shell) []chart { //nolint:revive // templates call i
 	}
 	counted := []series{
 		{s.T("stats.answered"), "answered"}, {s.T("stats.no_answer"), "unanswered"}, {s.T("stats.abandoned"), "abandoned"},
-		{s.T("stats.outbound"), "outbound"},
+		{s.T("stats.others"), "outbound"},
 	}
 	calls := chartOf(s.T("stats.chart.calls"), counted)
 	level := chartOf(s.T("stats.chart.level"), []series{{s.T("stats.service_level"), "level"}})
