@@ -28,6 +28,7 @@ func (s *Server) routePages() {
 	s.app.Post("/preferences", s.guardForm, s.postPreferences)
 	s.app.Get("/calls", s.guardPage, s.getCallsPage)
 	s.app.Get("/calls.csv", s.guardPage, s.getCallsCSV)
+	s.app.Get("/calls/:call_uuid", s.guardPage, s.getCallPage)
 }
 
 // wantsHTML says whether a request comes from somebody who looks at pages: browsers say so, programs do not.
