@@ -93,6 +93,9 @@ func (s *Server) lastOfMerged(ctx context.Context, key store.Key) (store.Call, e
 	return store.Call{}, fmt.Errorf("%w: %s", errMergeLoop, key.UUID)
 }
 
+// uuidOfQuery reads a UUID from the query.
+func uuidOfQuery(c *fiber.Ctx, name string) (string, bool) { return dialog.ParseUUID(c.Query(name)) }
+
 // uuidParam reads a UUID from the path.
 func uuidParam(c *fiber.Ctx, name string) (string, bool) {
 	text, err := url.PathUnescape(c.Params(name))

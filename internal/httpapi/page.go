@@ -29,6 +29,12 @@ func (s *Server) routePages() {
 	s.app.Get("/calls", s.guardPage, s.getCallsPage)
 	s.app.Get("/calls.csv", s.guardPage, s.getCallsCSV)
 	s.app.Get("/calls/:call_uuid", s.guardPage, s.getCallPage)
+	if s.cfg.Refusals != nil {
+		s.app.Get("/quarantine", s.guardPage, s.getQuarantinePage)
+		s.app.Get("/quarantine/:id", s.guardPage, s.getRefusedPage)
+		s.app.Post("/quarantine/:id/redrive", s.guardChange, s.postRedrivePage)
+		s.app.Post("/quarantine/:id/discard", s.guardChange, s.postDiscardPage)
+	}
 }
 
 // wantsHTML says whether a request comes from somebody who looks at pages: browsers say so, programs do not.

@@ -26,6 +26,12 @@ func (s *Server) route() {
 	s.app.Get("/v1/calls/:call_uuid/timeline", s.guardRead, s.getTimeline)
 	s.app.Post("/v1/calls/:call_uuid/close", s.postClose)
 	s.app.Get("/v1/dialogs/:dialog_uuid", s.guardRead, s.getDialog)
+	if s.cfg.Refusals != nil {
+		s.app.Get("/v1/quarantine", s.guardRead, s.getQuarantine)
+		s.app.Get("/v1/quarantine/:id", s.guardRead, s.getRefused)
+		s.app.Delete("/v1/quarantine/:id", s.guardChange, s.deleteRefused)
+		s.app.Post("/v1/quarantine/:id/redrive", s.guardChange, s.postRedrive)
+	}
 	if s.cfg.Triggers != nil {
 		s.routeTriggers()
 	}
@@ -59,6 +65,10 @@ func (s *Server) getIndex(c *fiber.Ctx) error {
 		"GET /v1",
 		"GET /healthz",
 		"GET /readyz",
+	}
+	if s.cfg.Refusals != nil {
+		routes = append(routes, "GET /v1/quarantine", "GET /v1/quarantine/{id}", "POST /v1/quarantine/{id}/redrive",
+			"DELETE /v1/quarantine/{id}")
 	}
 	if s.cfg.Triggers != nil {
 		routes = append(routes, triggerRoutes()...)
