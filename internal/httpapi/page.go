@@ -63,7 +63,7 @@ func (s *Server) guardPage(c *fiber.Ctx) error {
 		return err
 	case c.Get("Sec-Fetch-Site") == "cross-site" || c.Get("Sec-Fetch-Site") == "same-site":
 		// The browser keeps the cookie back because a link on another site led here.
-		return s.answerPage(c, fiber.StatusOK, func(w io.Writer, shell web.Shell) error { return web.Again(w, shell) })
+		return s.answerPage(c, fiber.StatusOK, web.Again)
 	}
 	return c.Redirect("/login?next="+urlEscape(c.OriginalURL()), fiber.StatusSeeOther)
 }
@@ -71,8 +71,7 @@ func (s *Server) guardPage(c *fiber.Ctx) error {
 // guardForm refuses forms that another site's page sends.
 func (*Server) guardForm(c *fiber.Ctx) error {
 	if !fromOwnPage(c) {
-		return &problem{kind: kindForeignPage, detail: "The request comes from a page of another site. Nothing was changed. Open the " +
-			"page on this server and do it there."}
+		return foreignPage()
 	}
 	return c.Next()
 }
@@ -83,7 +82,7 @@ func (s *Server) shell(c *fiber.Ctx) web.Shell {
 	shell := web.Shell{
 		Language: languageOf(c),
 		Zone:     s.cfg.Zone,
-		Here:     localPath(c.OriginalURL(), "/"),
+		Here:     localPath(c.OriginalURL()),
 		Account:  orDefault(keyed(c), DefaultAccount),
 		SignedIn: who.session,
 		MayLogin: len(s.credentials) > 0,
@@ -147,5 +146,5 @@ func (s *Server) postPreferences(c *fiber.Ctx) error {
 			c.Cookie(s.cookie(themeCookie, string(theme), likingLife))
 		}
 	}
-	return c.Redirect(localPath(c.FormValue("back"), "/"), fiber.StatusSeeOther)
+	return c.Redirect(localPath(c.FormValue("back")), fiber.StatusSeeOther)
 }

@@ -26,7 +26,7 @@ const (
 	kindBodyInvalid        kind = "body_invalid"
 	kindUnauthorized       kind = "unauthorized"
 	kindKeyRefused         kind = "api_key_refused"
-	kindTokenRefused       kind = "read_token_refused"
+	kindTokenRefused       kind = "read_token_refused" //nolint:gosec // it is no credential but what is said of one
 	kindNotLocal           kind = "not_local"
 	kindForeignPage        kind = "foreign_page"
 	kindReadOnly           kind = "read_only"

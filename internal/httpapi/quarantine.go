@@ -197,8 +197,8 @@ func (s *Server) postRedrive(c *fiber.Ctx) error {
 // off in between, the body is in both places, and redriving it again finds a duplicate.
 func (s *Server) redrive(one store.Refused) (ingest.Answer, error) {
 	if one.Truncated {
-		return ingest.Answer{}, &problem{kind: kindRedriveRefused, detail: "Only the beginning of this body was kept, so it cannot be " +
-			"handed in again. It stays in quarantine; have the sender send it anew."}
+		return ingest.Answer{}, &problem{kind: kindRedriveRefused, detail: "Only the beginning of this body was kept, so it cannot " +
+			"be handed in again. It stays in quarantine; have the sender send it anew."}
 	}
 	body, err := s.unpacked(one)
 	if err != nil {

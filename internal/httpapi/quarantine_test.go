@@ -8,7 +8,6 @@ import (
 	"net/http"
 	"net/url"
 	"regexp"
-	"strings"
 	"testing"
 	"time"
 
@@ -234,5 +233,4 @@ func TestQuarantineForReaders(t *testing.T) {
 	}
 	require.Contains(t, look(keyOfAcme), `action="/quarantine/1/redrive?account=acme"`)
 	require.Equal(t, 303, b.form(t, "/quarantine/1/discard", nil, "Cookie", logIn(t, b, keyOfAcme)).status)
-	require.True(t, strings.Contains(b.log.String(), "answered request"))
 }

@@ -20,14 +20,16 @@ func (l Language) Ladder(zone *time.Location, call *correlate.Call, webhooks []L
 	}
 	d := layOut(call, webhooks)
 	p := &pen{language: l, zone: zone}
-	p.put(`<svg class="ladder" xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" `+
+	p.putf(`<svg class="ladder" xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" `+
 		`aria-labelledby="ladder-title ladder-story">`, d.width, d.height, d.width, d.height)
-	p.put(`<title id="ladder-title">%s</title><desc id="ladder-story">%s</desc>`, escape(l.Text("ladder.title")),
+	p.putf(`<title id="ladder-title">%s</title><desc id="ladder-story">%s</desc>`, escape(l.Text("ladder.title")),
 		escape(strings.Join(l.Story(call), " ")))
-	p.put(`<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto-start-reverse">` +
-		`<path class="tip" d="M0 0L8 4L0 8z"/></marker><marker id="turn" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="10" ` +
-		`markerHeight="10" markerUnits="userSpaceOnUse" orient="auto"><path class="turn" d="M0 0L8 4L0 8z"/></marker><pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" ` +
-		`patternTransform="rotate(45)"><rect class="hold" width="6" height="6"/><path class="hatch" d="M0 0V6"/></pattern></defs>`)
+	p.putf(`<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">` +
+		`<path class="tip" d="M0 0L8 4L0 8z"/></marker>`)
+	p.putf(`<marker id="turn" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="10" markerHeight="10" ` +
+		`markerUnits="userSpaceOnUse" orient="auto"><path class="turn" d="M0 0L8 4L0 8z"/></marker>`)
+	p.putf(`<pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">` +
+		`<rect class="hold" width="6" height="6"/><path class="hatch" d="M0 0V6"/></pattern></defs>`)
 	p.ticks(d)
 	p.arrows(d)
 	for i := range d.lanes {
@@ -36,7 +38,7 @@ func (l Language) Ladder(zone *time.Location, call *correlate.Call, webhooks []L
 	p.crossings(d)
 	p.hangup(call, d)
 	p.labels(d)
-	p.put(`</svg>`)
+	p.putf(`</svg>`)
 	return template.HTML(p.out.String()) //nolint:gosec // every text in it was escaped
 }
 
@@ -47,10 +49,10 @@ type pen struct {
 	zone     *time.Location
 }
 
-func (p *pen) put(format string, values ...any) { fmt.Fprintf(&p.out, format, values...) }
+func (p *pen) putf(format string, values ...any) { fmt.Fprintf(&p.out, format, values...) }
 
 func (p *pen) text(class string, x, y int, text string) {
-	p.put(`<text class="%s" x="%d" y="%d">%s</text>`, class, x, y, escape(text))
+	p.putf(`<text class="%s" x="%d" y="%d">%s</text>`, class, x, y, escape(text))
 }
 
 func escape(text string) string { return html.EscapeString(text) }
@@ -59,7 +61,7 @@ func escape(text string) string { return html.EscapeString(text) }
 func (p *pen) ticks(d drawing) {
 	for i, tick := range d.ticks {
 		p.text("clock", 4, tick.y+4, tick.at.Time().In(p.zone).Format(time.TimeOnly))
-		p.put(`<path class="second" d="M%d %dH%d"/>`, arrowsBegin, tick.y, d.width)
+		p.putf(`<path class="second" d="M%d %dH%d"/>`, arrowsBegin, tick.y, d.width)
 		if i > 0 && tick.pause > 1 {
 			p.text("pause", 12, tick.y-rowHeight/2-(pauseUnit/2), "+"+p.language.Duration(tick.pause*1000))
 		}
@@ -72,7 +74,7 @@ func (p *pen) arrows(d drawing) {
 		if arrow.Own {
 			class = "webhook own"
 		}
-		p.put(`<path class="%s" marker-end="url(#tip)" d="M%d %dH%d"/>`, class, arrowsBegin, arrow.y,
+		p.putf(`<path class="%s" marker-end="url(#tip)" d="M%d %dH%d"/>`, class, arrowsBegin, arrow.y,
 			d.lanes[arrow.lane].x-barWidth/2-1)
 	}
 }
@@ -80,21 +82,21 @@ func (p *pen) arrows(d drawing) {
 // lane draws a leg's head, its line and its bars.
 func (p *pen) lane(call *correlate.Call, l *lane) {
 	name, kind := p.language.legName(call, l.leg)
-	p.put(`<rect class="head" x="%d" y="8" width="%d" height="40" rx="6"/>`, l.x-barWidth, laneWidth-12)
+	p.putf(`<rect class="head" x="%d" y="8" width="%d" height="40" rx="6"/>`, l.x-barWidth, laneWidth-12)
 	p.text("name", l.x-barWidth+8, 25, shorten(name, 20))
 	p.text("kind", l.x-barWidth+8, 41, shorten(kind, 24))
-	p.put(`<path class="line" d="M%d 48V%d"/>`, l.x, l.from)
-	p.put(`<path class="life" d="M%d %dV%d"/>`, l.x, l.from, l.to)
+	p.putf(`<path class="line" d="M%d 48V%d"/>`, l.x, l.from)
+	p.putf(`<path class="life" d="M%d %dV%d"/>`, l.x, l.from, l.to)
 	for _, bar := range l.bars {
-		p.put(`<rect class="bar %s" x="%d" y="%d" width="%d" height="%d" rx="2"/>`, bar.state, l.x-barWidth/2, bar.top,
+		p.putf(`<rect class="bar %s" x="%d" y="%d" width="%d" height="%d" rx="2"/>`, bar.state, l.x-barWidth/2, bar.top,
 			barWidth, bar.bottom-bar.top)
 	}
 	for _, hold := range l.holds {
-		p.put(`<rect class="bar held" fill="url(#hatch)" x="%d" y="%d" width="%d" height="%d" rx="2"/>`, l.x-barWidth/2, hold.top,
+		p.putf(`<rect class="bar held" fill="url(#hatch)" x="%d" y="%d" width="%d" height="%d" rx="2"/>`, l.x-barWidth/2, hold.top,
 			barWidth, hold.bottom-hold.top)
 	}
 	if !l.open {
-		p.put(`<path class="end" d="M%d %dH%d"/>`, l.x-barWidth/2-3, l.to, l.x+barWidth/2+3)
+		p.putf(`<path class="end" d="M%d %dH%d"/>`, l.x-barWidth/2-3, l.to, l.x+barWidth/2+3)
 	}
 }
 
@@ -105,7 +107,7 @@ func (p *pen) crossings(d drawing) {
 		if to < from {
 			edge = -edge
 		}
-		p.put(`<path class="transfer" marker-end="url(#turn)" d="M%d %dH%d"/>`, from+edge, c.y, to-edge)
+		p.putf(`<path class="transfer" marker-end="url(#turn)" d="M%d %dH%d"/>`, from+edge, c.y, to-edge)
 	}
 }
 
@@ -115,7 +117,7 @@ func (p *pen) hangup(call *correlate.Call, d drawing) {
 		return
 	}
 	x, y := d.lanes[d.hangup.lane].x, d.hangup.y
-	p.put(`<circle class="hangup" cx="%d" cy="%d" r="8"/><path class="cross" d="M%d %dl6 6m0 -6l-6 6"/>`, x, y, x-3, y-3)
+	p.putf(`<circle class="hangup" cx="%d" cy="%d" r="8"/><path class="cross" d="M%d %dl6 6m0 -6l-6 6"/>`, x, y, x-3, y-3)
 	p.text("label hungup", x+barWidth/2+6, y+4, p.language.Text("ladder.hangup",
 		p.language.Word("basis", string(call.HangupBasis))))
 }

@@ -167,7 +167,10 @@ func (d *drawing) rule(seconds []dialog.Time, webhooks []LadderWebhook) (place m
 func laneOf(leg *correlate.LegRecord, n int, place map[dialog.Time]int, bottom int) lane {
 	l := lane{leg: leg, x: firstLane + n*laneWidth, from: bottom, to: bottom, open: leg.ClosedAt.IsZero()}
 	states := slices.DeleteFunc([]reached{
-		{"ringing", leg.RingingAt}, {"alerting", leg.AlertingAt}, {"answered", leg.AnsweredAt}, {"talking", leg.TalkingAt},
+		{"ringing", leg.RingingAt},
+		{"alerting", leg.AlertingAt},
+		{"answered", leg.AnsweredAt},
+		{"talking", leg.TalkingAt},
 		{"closed", leg.ClosedAt},
 	}, func(s reached) bool { return s.at.IsZero() })
 	for _, at := range []dialog.Time{leg.CreatedAt, leg.RingingAt, leg.AlertingAt, leg.AnsweredAt, leg.TalkingAt, leg.ClosedAt} {

@@ -22,11 +22,11 @@ import (
 // fixture reads a recorded call and its webhooks as arrows.
 func fixture(t *testing.T, name string) (*correlate.Call, []LadderWebhook) {
 	t.Helper()
-	record, err := os.ReadFile(filepath.Join("../../fixtures", name, "call.json"))
+	record, err := os.ReadFile("../../fixtures/" + name + "/call.json")
 	require.NoError(t, err)
 	var call correlate.Call
 	require.NoError(t, json.Unmarshal(record, &call))
-	file, err := os.ReadFile(filepath.Join("../../fixtures", name, "webhooks.ndjson"))
+	file, err := os.ReadFile("../../fixtures/" + name + "/webhooks.ndjson")
 	require.NoError(t, err)
 	var arrows []LadderWebhook
 	lines := bufio.NewScanner(bytes.NewReader(file))
@@ -148,7 +148,10 @@ func TestArrowsOfALadder(t *testing.T) {
 	t.Parallel()
 	call := &correlate.Call{Legs: []correlate.LegRecord{{DialogUUID: "a", ClosedAt: 200}}}
 	d := layOut(call, []LadderWebhook{
-		{At: 200, DialogUUID: "a", Name: "late"}, {At: 0, DialogUUID: "a"}, {At: 150, DialogUUID: "other"}, {At: 0},
+		{At: 200, DialogUUID: "a", Name: "late"},
+		{At: 0, DialogUUID: "a"},
+		{At: 150, DialogUUID: "other"},
+		{At: 0},
 		{At: 100, DialogUUID: "a", Name: "early", Own: true},
 	})
 	require.Len(t, d.arrows, 2)
