@@ -135,7 +135,7 @@ func (a *App) build(options Options) error {
 	}
 	a.http = httpapi.New(httpapi.Config{
 		Metrics: scrapes, Live: a.live,
-		Intake: a.ingest, Reader: a.store, Quarantine: a.ingest, Ready: a.ready,
+		Intake: a.ingest, Reader: a.store, Quarantine: a.ingest, Refusals: a.store, Ready: a.ready,
 		WebhookHeader: a.cfg.WebhookHeader, WebhookSecrets: secrets(a.cfg), BodyLimit: a.cfg.BodyLimit,
 		Triggers: a.handlers.service, Directory: a.handlers.service, Handlers: a.handlers.service,
 		TriggerReader: a.store, APIKeys: apiKeys(a.cfg), ReadTokens: readTokens(a.cfg),

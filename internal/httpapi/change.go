@@ -21,9 +21,9 @@ func (s *Server) mayChange(c *fiber.Ctx) error {
 		return &problem{kind: kindReadOnly, detail: "This needs an API key (api_keys), and the request came without a valid one. " +
 			"Nothing was changed. Send one as Authorization: ApiKey followed by the key, or log in with one."}
 	case s.cfg.GuardReads:
-		return &problem{kind: kindReadOnly, detail: "No API key is configured, and others than this machine can reach this server, so " +
-			"nothing can be changed here. Nothing was changed. Configure a key (api_keys), or send the webhook secret in the " +
-			"header " + s.cfg.WebhookHeader + "."}
+		return &problem{kind: kindReadOnly, detail: "No API key is configured, and others than this machine can reach this " +
+			"server, so nothing can be changed here. Nothing was changed. Configure a key (api_keys), or send the webhook " +
+			"secret in the header " + s.cfg.WebhookHeader + "."}
 	case !ownMachine(c):
 		return &problem{kind: kindNotLocal, detail: "No API key is configured, so only this machine's own programs may change " +
 			"something: the Host header must be an IP address or localhost, and a browser's Origin the same host. " +
@@ -47,11 +47,15 @@ func (s *Server) guardChange(c *fiber.Ctx) error {
 		return err
 	}
 	if !fromOwnPage(c) {
-		return &problem{kind: kindForeignPage, detail: "The request comes from a page of another site. Nothing was changed. Open the " +
-			"page on this server and do it there."}
+		return foreignPage()
 	}
 	if err := s.mayChange(c); err != nil {
 		return err
 	}
 	return c.Next()
+}
+
+func foreignPage() *problem {
+	return &problem{kind: kindForeignPage, detail: "The request comes from a page of another site. Nothing was changed. " +
+		"Open the page on this server and do it there."}
 }

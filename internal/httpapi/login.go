@@ -14,7 +14,7 @@ func urlEscape(text string) string { return url.QueryEscape(text) }
 
 // getLogin shows the form to log in with; who is logged in already goes on.
 func (s *Server) getLogin(c *fiber.Ctx) error {
-	next := localPath(c.Query("next"), "/")
+	next := localPath(c.Query("next"))
 	if _, ok := s.sessionOf(c); ok {
 		return c.Redirect(next, fiber.StatusSeeOther)
 	}
@@ -32,7 +32,7 @@ func (s *Server) answerLogin(c *fiber.Ctx, status int, page web.LoginPage) error
 
 // postLogin exchanges a read token or an API key for a cookie.
 func (s *Server) postLogin(c *fiber.Ctx) error {
-	next := localPath(c.FormValue("next"), "/")
+	next := localPath(c.FormValue("next"))
 	found, ok := s.findCredential(c.FormValue("token"))
 	if !ok {
 		return s.answerLogin(c, fiber.StatusUnauthorized, web.LoginPage{Next: next, Refused: true})

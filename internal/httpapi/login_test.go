@@ -84,7 +84,7 @@ func TestTheCookieIsSecureWhereOthersReachTheServer(t *testing.T) {
 	require.Equal(t, "/", got.header.Get("Location"))
 }
 
-// A session is checked by what is configured alone: it goes on on another instance, and ends with its token or its time.
+// A session is checked by what is configured alone: another instance knows it, too, and it ends with its token or its time.
 func TestSessionsEndWithTheirTokenAndTheirTime(t *testing.T) {
 	t.Parallel()
 	var now atomic.Int64

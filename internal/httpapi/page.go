@@ -29,6 +29,13 @@ func (s *Server) routePages() {
 	s.app.Get("/calls", s.guardPage, s.getCallsPage)
 	s.app.Get("/calls.csv", s.guardPage, s.getCallsCSV)
 	s.app.Get("/stats", s.guardPage, s.getStatsPage)
+	s.app.Get("/calls/:call_uuid", s.guardPage, s.getCallPage)
+	if s.cfg.Refusals != nil {
+		s.app.Get("/quarantine", s.guardPage, s.getQuarantinePage)
+		s.app.Get("/quarantine/:id", s.guardPage, s.getRefusedPage)
+		s.app.Post("/quarantine/:id/redrive", s.guardChange, s.postRedrivePage)
+		s.app.Post("/quarantine/:id/discard", s.guardChange, s.postDiscardPage)
+	}
 }
 
 // wantsHTML says whether a request comes from somebody who looks at pages: browsers say so, programs do not.
@@ -57,7 +64,7 @@ func (s *Server) guardPage(c *fiber.Ctx) error {
 		return err
 	case c.Get("Sec-Fetch-Site") == "cross-site" || c.Get("Sec-Fetch-Site") == "same-site":
 		// The browser keeps the cookie back because a link on another site led here.
-		return s.answerPage(c, fiber.StatusOK, func(w io.Writer, shell web.Shell) error { return web.Again(w, shell) })
+		return s.answerPage(c, fiber.StatusOK, web.Again)
 	}
 	return c.Redirect("/login?next="+urlEscape(c.OriginalURL()), fiber.StatusSeeOther)
 }
@@ -65,8 +72,7 @@ func (s *Server) guardPage(c *fiber.Ctx) error {
 // guardForm refuses forms that another site's page sends.
 func (*Server) guardForm(c *fiber.Ctx) error {
 	if !fromOwnPage(c) {
-		return &problem{kind: kindForeignPage, detail: "The request comes from a page of another site. Nothing was changed. Open the " +
-			"page on this server and do it there."}
+		return foreignPage()
 	}
 	return c.Next()
 }
@@ -77,7 +83,7 @@ func (s *Server) shell(c *fiber.Ctx) web.Shell {
 	shell := web.Shell{
 		Language: languageOf(c),
 		Zone:     s.cfg.Zone,
-		Here:     localPath(c.OriginalURL(), "/"),
+		Here:     localPath(c.OriginalURL()),
 		Account:  orDefault(keyed(c), DefaultAccount),
 		SignedIn: who.session,
 		MayLogin: len(s.credentials) > 0,
@@ -141,5 +147,5 @@ func (s *Server) postPreferences(c *fiber.Ctx) error {
 			c.Cookie(s.cookie(themeCookie, string(theme), likingLife))
 		}
 	}
-	return c.Redirect(localPath(c.FormValue("back"), "/"), fiber.StatusSeeOther)
+	return c.Redirect(localPath(c.FormValue("back")), fiber.StatusSeeOther)
 }

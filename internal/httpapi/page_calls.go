@@ -64,7 +64,8 @@ func (s *Server) askedCalls(c *fiber.Ctx) (page web.CallsPage, filter store.Call
 		filter.Account, err = accountOf(c, q)
 	}
 	var wrong *problem
-	if errors.As(err, &wrong) && wrong.kind == kindParameterInvalid && slices.Contains(append(web.CallFields(), "account"), wrong.parameter) {
+	shown := append(web.CallFields(), "account")
+	if errors.As(err, &wrong) && wrong.kind == kindParameterInvalid && slices.Contains(shown, wrong.parameter) {
 		page.Invalid, page.Detail = wrong.parameter, wrong.detail
 		return page, filter, nil
 	}

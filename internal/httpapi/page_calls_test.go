@@ -192,7 +192,7 @@ func TestTableOfCallsIsStreamed(t *testing.T) {
 		}))
 	}
 	putCalls(t, db, calls...)
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+b.addr+"/calls.csv", nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+b.addr+"/calls.csv", http.NoBody)
 	require.NoError(t, err)
 	response, err := b.client.Do(request)
 	require.NoError(t, err)
@@ -237,7 +237,7 @@ func TestTableThatBreaksOffIsNotWhole(t *testing.T) {
 		calls = append(calls, shownCall(n, nil))
 	}
 	b := setup(t, func(cfg *httpapi.Config) { cfg.Reader = breaking{calls: calls} })
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+b.addr+"/calls.csv", nil)
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+b.addr+"/calls.csv", http.NoBody)
 	require.NoError(t, err)
 	response, err := b.client.Do(request)
 	require.NoError(t, err)

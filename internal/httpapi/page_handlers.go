@@ -123,7 +123,7 @@ func (s *Server) getHandlerPage(c *fiber.Ctx) error {
 		one := &triggers[i]
 		page.Triggers = append(page.Triggers, web.Trigger{
 			Account: one.Account, State: string(one.State), Reason: one.Reason, CallUUID: one.CallUUID, EventType: one.EventType,
-			EventAt: one.EventAt, CreatedAt: one.CreatedAt, FireAt: one.FireAt, EndedAt: one.EndedAt,
+			CreatedAt: one.CreatedAt, FireAt: one.FireAt, EndedAt: one.EndedAt,
 		})
 	}
 	return s.answerPage(c, fiber.StatusOK, func(w io.Writer, shell web.Shell) error { return web.OneHandler(w, shell, page) })

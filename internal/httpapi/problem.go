@@ -26,7 +26,7 @@ const (
 	kindBodyInvalid        kind = "body_invalid"
 	kindUnauthorized       kind = "unauthorized"
 	kindKeyRefused         kind = "api_key_refused"
-	kindTokenRefused       kind = "read_token_refused"
+	kindTokenRefused       kind = "read_token_refused" //nolint:gosec // it is no credential but what is said of one
 	kindNotLocal           kind = "not_local"
 	kindForeignPage        kind = "foreign_page"
 	kindReadOnly           kind = "read_only"
@@ -40,8 +40,10 @@ const (
 	kindSubscriberNotFound kind = "subscriber_not_found"
 	kindTopicNotFound      kind = "topic_not_found"
 	kindBroadcastNotFound  kind = "broadcast_not_found"
+	kindRefusedNotFound    kind = "refused_not_found"
 	kindMethodNotAllowed   kind = "method_not_allowed"
 	kindRequestTimeout     kind = "request_timeout"
+	kindRedriveRefused     kind = "redrive_refused"
 	kindHandlerExists      kind = "handler_exists"
 	kindHandlerOfFile      kind = "handler_of_file"
 	kindBodyTooLarge       kind = "body_too_large"
@@ -87,6 +89,8 @@ var kinds = map[kind]struct {
 	kindSubscriberNotFound: {fiber.StatusNotFound, "No such subscriber", 0},
 	kindTopicNotFound:      {fiber.StatusNotFound, "No such topic", 0},
 	kindBroadcastNotFound:  {fiber.StatusNotFound, "No such broadcast", 0},
+	kindRefusedNotFound:    {fiber.StatusNotFound, "Not in quarantine", 0},
+	kindRedriveRefused:     {fiber.StatusConflict, "Refused again", 0},
 	kindMethodNotAllowed:   {fiber.StatusMethodNotAllowed, "Method not allowed", 0},
 	kindRequestTimeout:     {fiber.StatusRequestTimeout, "Request took too long to arrive", 0},
 	kindHandlerExists:      {fiber.StatusConflict, "Handler exists", 0},

@@ -121,6 +121,6 @@ func (s *Server) guardEverything(c *fiber.Ctx) error {
 }
 
 func tokenRefused() *problem {
-	return &problem{kind: kindTokenRefused, detail: "No valid read token came with the request, so nothing is shown. Send one that " +
-		"is configured (read_tokens) as Authorization: Bearer followed by the token, or log in at /login."}
+	return &problem{kind: kindTokenRefused, detail: "No valid read token came with the request, so nothing is shown. Send one " +
+		"that is configured (read_tokens) as Authorization: Bearer followed by the token, or log in at /login."}
 }

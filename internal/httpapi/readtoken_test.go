@@ -106,7 +106,7 @@ func setupTwoAccounts(t *testing.T) *bundle {
 	m := newMemory()
 	b := setup(t, func(cfg *httpapi.Config) {
 		withTokens(cfg)
-		cfg.Reader, cfg.Quarantine = db, db
+		cfg.Reader, cfg.Quarantine, cfg.Refusals = db, db, db
 		cfg.Triggers, cfg.Directory, cfg.Handlers, cfg.TriggerReader = m, m, m, m
 		cfg.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "MARKER 1\n") })
 	})

@@ -31,6 +31,12 @@ func (s *Server) route() {
 		s.app.Get("/v1/stream/calls", s.guardRead, s.getCallStream)
 	}
 	s.app.Get("/v1/stats", s.guardRead, s.getStats)
+	if s.cfg.Refusals != nil {
+		s.app.Get("/v1/quarantine", s.guardRead, s.getQuarantine)
+		s.app.Get("/v1/quarantine/:id", s.guardRead, s.getRefused)
+		s.app.Delete("/v1/quarantine/:id", s.guardChange, s.deleteRefused)
+		s.app.Post("/v1/quarantine/:id/redrive", s.guardChange, s.postRedrive)
+	}
 	if s.cfg.Triggers != nil {
 		s.routeTriggers()
 	}
@@ -65,6 +71,10 @@ func (s *Server) getIndex(c *fiber.Ctx) error {
 	}
 	if s.cfg.Live != nil {
 		routes = append(routes, streamRoutes...)
+	}
+	if s.cfg.Refusals != nil {
+		routes = append(routes, "GET /v1/quarantine", "GET /v1/quarantine/{id}", "POST /v1/quarantine/{id}/redrive",
+			"DELETE /v1/quarantine/{id}")
 	}
 	if s.cfg.Triggers != nil {
 		routes = append(routes, triggerRoutes()...)

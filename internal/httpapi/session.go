@@ -156,8 +156,9 @@ func fromOwnPage(c *fiber.Ctx) bool {
 	return origin == "" || isOwnOrigin(origin, string(c.Request().Header.Host()))
 }
 
-// localPath gives the path and query to go to, where text is such a thing on this server; else otherwise.
-func localPath(text, otherwise string) string {
+// localPath gives the path and query to go to, where text is such a thing on this server; else the first page.
+func localPath(text string) string {
+	const otherwise = "/"
 	if !strings.HasPrefix(text, "/") || strings.HasPrefix(text, "//") || strings.ContainsAny(text, "\\\r\n\t\x00") {
 		return otherwise
 	}

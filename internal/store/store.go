@@ -55,6 +55,8 @@ type Writer interface {
 	// Quarantine keeps a refused body with its reason. The same body (account, SHA-256) again only raises its count
 	// and moves its last time.
 	Quarantine(ctx context.Context, refused Refused) error
+	// DropRefused takes a body out of quarantine for good. ErrNotFound.
+	DropRefused(ctx context.Context, account string, id int64) error
 }
 
 // Tx is one transaction of [Writer.Write]. It is used by one goroutine, and not after fn has returned.
@@ -103,6 +105,8 @@ type Tx interface {
 }
 
 // Reader answers questions. Readers see a Write as soon as it has returned.
+//
+//nolint:interfacebloat // all that is asked of what is kept
 type Reader interface {
 	// Call gives one call, also a merged one (MergedInto is set then). ErrNotFound.
 	Call(ctx context.Context, key Key) (Call, error)
@@ -122,6 +126,10 @@ type Reader interface {
 	NextDue(ctx context.Context) (at time.Time, ok bool, err error)
 	// Quarantined gives the refused bodies of an account, the one that came last first, at most limit.
 	Quarantined(ctx context.Context, account string, limit int) ([]Refused, error)
+	// RefusedPage gives a page of the same, from after a place on; of each Body only the first RefusedBeginning bytes.
+	RefusedPage(ctx context.Context, account string, before *RefusedCursor, limit int) ([]Refused, error)
+	// Refused gives one refused body, whole. ErrNotFound.
+	Refused(ctx context.Context, account string, id int64) (Refused, error)
 	FactReader
 	TriggerReader
 }
@@ -342,4 +350,14 @@ type Refused struct {
 	SHA256     [32]byte
 	Body       []byte
 	Truncated  bool // Body is only the beginning of what was sent
+	Size       int  // of Body as it is kept, in bytes; RefusedPage sets it
+}
+
+// RefusedBeginning is how much of each body a page of refused ones has, in bytes.
+const RefusedBeginning = 256
+
+// RefusedCursor is the place of a body in the order of a page.
+type RefusedCursor struct {
+	LastAt time.Time
+	ID     int64
 }

@@ -1,6 +1,7 @@
 package web
 
 import (
+	"cmp"
 	"io"
 	"strings"
 	"time"
@@ -128,19 +129,18 @@ func consultantNames(call correlate.Call) []string {
 	var names []string
 	seen := map[string]bool{}
 	for _, consultant := range call.Consultants {
-		name := string(consultant.Name)
-		if name == "" {
-			name = string(consultant.Username)
-		}
-		if name == "" {
-			name = consultant.ID.Text()
-		}
+		name := nameOf(consultant)
 		if name != "" && !seen[name] {
 			seen[name] = true
 			names = append(names, name)
 		}
 	}
 	return names
+}
+
+// nameOf gives what a consultant is called: the name, else the user name, else the id; "" for one of whom nothing is known.
+func nameOf(consultant correlate.Consultant) string {
+	return cmp.Or(string(consultant.Name), string(consultant.Username), consultant.ID.Text())
 }
 
 // Number gives the external party's number, as it is dialled where that is known.

@@ -16,27 +16,27 @@ type chart struct {
 	Series []series
 	Width  int
 	Height int
-	Bars   []bar
-	Lines  []line
-	Marks  []mark
+	Bars   []chartBar
+	Lines  []chartLine
+	Marks  []chartMark
 
 	names  []string
 	values [][]float64 // by group, of each series
 	top    float64     // of the scale; 0 is as high as the values
 }
 
-// bar is one rectangle.
-type bar struct {
+// chartBar is one rectangle.
+type chartBar struct {
 	X, Y, W, H string
 	Class      string
 	Title      string // what it stands for, in words
 }
 
-// line is one of the scale's.
-type line struct{ Y, Text string }
+// chartLine is one of the scale's.
+type chartLine struct{ Y, Text string }
 
-// mark is a name below the bars.
-type mark struct{ X, Y, Text string }
+// chartMark is a name below the bars.
+type chartMark struct{ X, Y, Text string }
 
 // Measures of a chart, in units of its picture.
 const (
@@ -84,7 +84,7 @@ func (c *chart) lay() {
 	high := float64(chartHeight - chartTop - chartBottom)
 	y := func(value float64) float64 { return chartTop + high*(1-value/top) }
 	for value := 0.0; value <= top+step/1000; value += step {
-		c.Lines = append(c.Lines, line{written(y(value)), strconv.FormatFloat(value, 'f', -1, 64)})
+		c.Lines = append(c.Lines, chartLine{written(y(value)), strconv.FormatFloat(value, 'f', -1, 64)})
 	}
 	slot := float64(chartWidth-chartLeft-chartRight) / float64(len(c.names))
 	wide := min(slot*0.8, widestBar)
@@ -96,14 +96,14 @@ func (c *chart) lay() {
 			if value <= 0 {
 				continue
 			}
-			c.Bars = append(c.Bars, bar{
+			c.Bars = append(c.Bars, chartBar{
 				X: written(middle - wide/2), W: written(wide), Y: written(y(at + value)), H: written(y(at) - y(at+value)),
 				Class: c.Series[j].Class, Title: name + ": " + c.Series[j].Name + " " + strconv.FormatFloat(math.Round(value*10)/10, 'f', -1, 64),
 			})
 			at += value
 		}
 		if i%every == 0 {
-			c.Marks = append(c.Marks, mark{written(middle), written(chartHeight - chartBottom + 20), shortened(name)})
+			c.Marks = append(c.Marks, chartMark{written(middle), written(chartHeight - chartBottom + 20), shortened(name)})
 		}
 	}
 }

@@ -15,15 +15,15 @@ func TestChartsAreLaidOut(t *testing.T) {
 	c.add("a name that is too long", 0, 4)
 	require.InDelta(t, 8, c.most(), 0)
 	c.lay()
-	require.Equal(t, []line{ // steps of 1: eight of them to the top
+	require.Equal(t, []chartLine{ // steps of 1: eight of them to the top
 		{"226", "0"}, {"199.3", "1"}, {"172.5", "2"}, {"145.8", "3"}, {"119", "4"}, {"92.3", "5"}, {"65.5", "6"}, {"38.8", "7"}, {"12", "8"},
 	}, c.Lines)
-	require.Equal(t, []bar{
+	require.Equal(t, []chartBar{
 		{X: "311", W: "56", Y: "65.5", H: "160.5", Class: "a", Title: "one: answered 6"},
 		{X: "311", W: "56", Y: "12", H: "53.5", Class: "b", Title: "one: abandoned 2"},
 		{X: "877", W: "56", Y: "119", H: "107", Class: "b", Title: "a name that is too long: abandoned 4"},
 	}, c.Bars)
-	require.Equal(t, []mark{{"339", "246", "one"}, {"905", "246", "a name that is …"}}, c.Marks)
+	require.Equal(t, []chartMark{{"339", "246", "one"}, {"905", "246", "a name that is …"}}, c.Marks)
 }
 
 func TestNamesBelowBarsDoNotTouch(t *testing.T) {

@@ -57,7 +57,7 @@ func csvSeconds(ms *int64) string {
 }
 
 // plain is what begins with a sign and is nothing but a number: a spreadsheet can make nothing else of it.
-var plain = regexp.MustCompile(`^[+-][0-9][0-9:]*$`)
+var plain = regexp.MustCompile(`^[+-]\d[\d:]*$`)
 
 // harmless keeps a spreadsheet from taking a text for a formula: callers choose their own names. Spreadsheets leave the
 // apostrophe out.

@@ -29,7 +29,7 @@ func TestCSVRow(t *testing.T) {
 		"ended", "answered", "false", "false", "501 502 503", "+48501502503", "'@SUM(1)", "Konsultant Paweł; ann; 7", "p-1", "'-1+1",
 		"external", "reported", "14", "20", "8", "0", "28",
 	}, CSVRow(call, warsaw))
-	require.Equal(t, "", CSVRow(correlate.Call{}, nil)[2])
+	require.Empty(t, CSVRow(correlate.Call{}, nil)[2])
 }
 
 func TestFormulasAreHarmless(t *testing.T) {

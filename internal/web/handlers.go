@@ -9,7 +9,6 @@ import (
 	"time"
 
 	"webhookd/internal/correlate"
-	"webhookd/internal/dialog"
 )
 
 // Handler is one handler as pages show it. Secrets are taken out of its definition before.
@@ -101,13 +100,6 @@ type HandlerPage struct {
 	Handler  Handler
 	Closed   Closed
 	Triggers []Trigger
-}
-
-// Trigger is one time that a handler matched.
-type Trigger struct {
-	Account, State, Reason, CallUUID, EventType string
-	EventAt                                     dialog.Time
-	CreatedAt, FireAt, EndedAt                  time.Time
 }
 
 // Tone gives the class of what became of it.

@@ -115,7 +115,7 @@ func (Shell) Asset(name string) string { return AssetURL(name) }
 func (Shell) Languages() []Language { return Languages() }
 
 // Link gives a path of this server, with the account where the address of the page has it, and further parameters as
-// name, value, name, value …
+// name and value in turn.
 func (s Shell) Link(to string, parameters ...string) string {
 	query := url.Values{}
 	if s.Named {

@@ -9,8 +9,10 @@ import (
 type text struct{ en, pl string }
 
 // texts is the catalogue: every text of every page by its key. A page's texts are in a file of their own.
-var texts = catalogue(shellTexts, loginTexts, problemTexts, callsTexts, wordTexts, boardTexts, handlersTexts,
-	wizardTexts, eventTexts, statsTexts)
+var texts = catalogue(
+	shellTexts, loginTexts, problemTexts, callsTexts, wordTexts, ladderTexts, storyTexts, callTexts, quarantineTexts,
+	boardTexts, handlersTexts, wizardTexts, eventTexts, statsTexts,
+)
 
 func catalogue(parts ...map[string]text) map[string]text {
 	all := map[string]text{}

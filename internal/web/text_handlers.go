@@ -76,12 +76,6 @@ var handlersTexts = map[string]text{
 		"You may only look: without an API key handlers are changed from this machine only, at its IP address or localhost.",
 		"Możesz tylko oglądać: bez klucza API reguły zmienia się tylko z tej maszyny, pod jej adresem IP lub localhost.",
 	},
-
-	"trigger.pending":   {"waits", "czeka"},
-	"trigger.done":      {"done", "wykonane"},
-	"trigger.cancelled": {"called off", "odwołane"},
-	"trigger.failed":    {"failed", "nieudane"},
-	"trigger.skipped":   {"skipped", "pominięte"},
 }
 
 var wizardTexts = map[string]text{
