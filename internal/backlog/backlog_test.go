@@ -131,7 +131,8 @@ func TestTheNextStartGoesOn(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	pages := 0
 	stopped := stopper{st, func() {
-		if pages++; pages == 1 {
+		pages++
+		if pages == 1 {
 			cancel()
 		}
 	}}

@@ -90,7 +90,7 @@ func TestMigrateLeavesWhatHasEndedToBeCounted(t *testing.T) {
 	_, err = db.Exec(`
 insert into calls (account, call_uuid, merged_into, record, ledger, seq, revision, heard_at, updated_at, state, open, direction,
                    disposition, hangup_by, missed, connected, started_at, keys)
-select account, id, into_id, '{}', '', 1, 0, now(), now(), state, state <> 'ended', 'inbound', '', '', false, true, '2024-05-17Z', '{}'
+select account, id, into_id, '{}', '', 1, 0, '2024-05-17Z', now(), state, state <> 'ended', 'inbound', '', '', false, true, '2024-05-17Z', '{}'
 from (values ('a', '1', null, 'ended'), ('a', '2', null, 'talking'), ('a', '3', '1', 'ended'), ('a', '4', null, 'ended'),
              ('b', '0', null, 'ended')) as was(account, id, into_id, state)`)
 	require.NoError(t, err)

@@ -26,7 +26,7 @@ func Backlog(t *testing.T, s store.Store, want []store.Key) {
 			require.NoError(t, err)
 			require.True(t, more)
 			require.Len(t, calls, 1)
-			require.Equal(t, key, store.Key{Account: calls[0].Account, UUID: calls[0].CallUUID})
+			require.Equal(t, store.Key{Account: calls[0].Account, UUID: calls[0].CallUUID}, key)
 			require.JSONEq(t, `{}`, string(calls[0].Record))
 			calls[0].Index.Facts = []stats.Fact{{Class: answeredClass, Wait: 1, Talk: 1}}
 			require.NoError(t, tx.PutFacts(b.ctx, calls))
