@@ -45,9 +45,10 @@ func (r *Runner) Run(ctx context.Context) error {
 		done, more, err := r.page(ctx)
 		calls += done
 		wait := between
+		if ctx.Err() != nil {
+			return nil //nolint:nilerr // the stop is why
+		}
 		switch {
-		case ctx.Err() != nil:
-			return nil
 		case err == nil && !more:
 			if begun {
 				r.cfg.Logger.Info("statistics are complete: all calls from before the update are counted", "calls", calls)

@@ -56,8 +56,7 @@ func (s *Server) getStats(c *fiber.Ctx) error {
 
 // parameterProblem says of a query parameter what statsapi says of it.
 func parameterProblem(err error) error {
-	var fault *statsapi.Fault
-	if errors.As(err, &fault) {
+	if fault, ok := errors.AsType[*statsapi.ParameterError](err); ok {
 		return invalid(fault.Parameter, fault.Detail, fault.Allowed...)
 	}
 	return err

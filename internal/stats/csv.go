@@ -45,14 +45,15 @@ func figureColumns() []column {
 	inbound := func(name string, value func(*InboundFigures) string) column {
 		return column{"inbound_" + name, func(g Group) string { return value(&g.Inbound) }}
 	}
-	columns := []column{
+	columns := make([]column, 0, 6+3*len(callColumns))
+	columns = append(columns,
 		inbound("offered", func(f *InboundFigures) string { return number(f.Offered) }),
 		inbound("answered_within", func(f *InboundFigures) string { return number(f.AnsweredWithin) }),
 		inbound("short_abandoned", func(f *InboundFigures) string { return number(f.ShortAbandoned) }),
 		inbound("missed", func(f *InboundFigures) string { return number(f.Missed) }),
 		inbound("abandon_rate", func(f *InboundFigures) string { return fraction(f.AbandonRate) }),
 		inbound("service_level", func(f *InboundFigures) string { return fraction(f.ServiceLevel) }),
-	}
+	)
 	for _, direction := range []struct {
 		name    string
 		figures func(*Group) *CallFigures

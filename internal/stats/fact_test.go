@@ -17,7 +17,7 @@ import (
 // scenario reads the call of a scenario, whose record was worked out by hand.
 func scenario(t *testing.T, name string) *correlate.Call {
 	t.Helper()
-	data, err := os.ReadFile(filepath.Join("../../fixtures", name, "call.json"))
+	data, err := os.ReadFile(filepath.Join("..", "..", "fixtures", name, "call.json"))
 	require.NoError(t, err)
 	var call correlate.Call
 	require.NoError(t, json.Unmarshal(data, &call))
@@ -113,11 +113,15 @@ func rungTwice() *correlate.Call {
 		State: correlate.StateEnded, Direction: "inbound", Connected: true, ConnectedBasis: "reported",
 		Disposition: "answered", HangupBy: "consultant", HangupSide: "callee", HangupDialogUUID: "c",
 		Consultants: []correlate.Consultant{
-			{DialogUUID: "a", Username: "Ann"}, {DialogUUID: "b", Username: "ann"}, {DialogUUID: "c", ID: `"C-3"`, Username: "cid"},
+			{DialogUUID: "a", Username: "Ann"},
+			{DialogUUID: "b", Username: "ann"},
+			{DialogUUID: "c", ID: `"C-3"`, Username: "cid"},
 			{DialogUUID: "d", Name: "nobody can tell who"},
 		},
 		Attempts: []correlate.Attempt{
-			{DialogUUID: "a", Outcome: "no_answer"}, {DialogUUID: "b", Outcome: "answered"}, {DialogUUID: "c", Outcome: "answered"},
+			{DialogUUID: "a", Outcome: "no_answer"},
+			{DialogUUID: "b", Outcome: "answered"},
+			{DialogUUID: "c", Outcome: "answered"},
 			{DialogUUID: "d", Outcome: "no_answer"},
 		},
 		Legs: []correlate.LegRecord{

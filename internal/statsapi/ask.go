@@ -22,17 +22,17 @@ type Reader interface {
 }
 
 // Ask answers a question that Read made. It returns the store's errors.
-func Ask(ctx context.Context, store Reader, request Request) (stats.Report, error) {
+func Ask(ctx context.Context, reader Reader, request Request) (stats.Report, error) {
 	// First, so that what is counted while it is asked is not told to be all.
-	complete, err := store.FactsComplete(ctx)
+	complete, err := reader.FactsComplete(ctx)
 	if err != nil {
 		return stats.Report{}, fmt.Errorf("ask for statistics: %w", err)
 	}
-	question, err := questionOf(ctx, store, request)
+	question, err := questionOf(ctx, reader, request)
 	if err != nil {
 		return stats.Report{}, fmt.Errorf("ask for statistics: %w", err)
 	}
-	tallies, err := store.Tallies(ctx, question)
+	tallies, err := reader.Tallies(ctx, question)
 	if err != nil {
 		return stats.Report{}, fmt.Errorf("ask for statistics: %w", err)
 	}
@@ -44,9 +44,9 @@ func Ask(ctx context.Context, store Reader, request Request) (stats.Report, erro
 	report.Total = stats.NewFigures(tallies)
 	switch request.GroupBy {
 	case stats.ByProject:
-		report.Groups, err = byProject(ctx, store, request.Account, tallies)
+		report.Groups, err = byProject(ctx, reader, request.Account, tallies)
 	case stats.ByConsultant:
-		report.Groups, err = byConsultant(ctx, store, request.Account, tallies)
+		report.Groups, err = byConsultant(ctx, reader, request.Account, tallies)
 	case stats.ByInterval:
 		report.Groups = byInterval(request, tallies)
 	}
@@ -118,12 +118,12 @@ func peopleIn(call store.Call) people {
 func consultantIn(call store.Call, name string) (correlate.Consultant, bool) {
 	consultants := peopleIn(call).Consultants
 	for _, c := range consultants {
-		if strings.ToLower(c.ID.Text()) == name {
+		if strings.EqualFold(c.ID.Text(), name) {
 			return c, true
 		}
 	}
 	for _, c := range consultants {
-		if strings.ToLower(string(c.Username)) == name {
+		if strings.EqualFold(string(c.Username), name) {
 			return c, true
 		}
 	}

@@ -41,14 +41,14 @@ var Parameters = []string{
 	"from", "to", "interval", "group_by", "project", "consultant", "direction", "time_zone", "answer_within", "abandon_after",
 }
 
-// Fault says that a parameter cannot be used.
-type Fault struct {
+// ParameterError says that a parameter cannot be used.
+type ParameterError struct {
 	Parameter string
 	Detail    string   // sentences, for whoever asked
 	Allowed   []string // the values that it may have, if there are only some
 }
 
-func (f *Fault) Error() string { return "parameter " + f.Parameter + ": " + f.Detail }
+func (e *ParameterError) Error() string { return "parameter " + e.Parameter + ": " + e.Detail }
 
 // NoProject is the value of the parameter project that stands for calls that have none.
 const NoProject = "-"
@@ -65,13 +65,13 @@ var (
 )
 
 // Read makes a question of parameters, of which each has a value. What they leave out is today up to now, by the hour.
-// Its errors are *Fault.
+// Its errors are *ParameterError.
 func Read(account string, given map[string]string, defaults Defaults, now time.Time) (Request, error) {
 	r := reader{given: given}
 	request := Request{Account: account, Thresholds: defaults.Thresholds}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if !slices.Contains(Parameters, name) {
-			return Request{}, &Fault{Parameter: name, Detail: "There is no such parameter.", Allowed: Parameters}
+			return Request{}, &ParameterError{Parameter: name, Detail: "There is no such parameter.", Allowed: Parameters}
 		}
 	}
 	request.Zone = r.zone(defaults.Zone)
@@ -110,12 +110,12 @@ func Read(account string, given map[string]string, defaults Defaults, now time.T
 // reader reads parameters, and remembers the first fault.
 type reader struct {
 	given map[string]string
-	fault *Fault
+	fault *ParameterError
 }
 
 func (r *reader) fail(parameter, detail string, allowed ...string) {
 	if r.fault == nil {
-		r.fault = &Fault{Parameter: parameter, Detail: detail, Allowed: allowed}
+		r.fault = &ParameterError{Parameter: parameter, Detail: detail, Allowed: allowed}
 	}
 }
 
@@ -219,7 +219,7 @@ func (r *reader) intervals(request Request) []stats.Span {
 	spans, err := request.Span.Intervals(request.Interval, request.Zone)
 	switch {
 	case errors.Is(err, stats.ErrTooMany):
-		r.fail("interval", "The time from from to to has more than "+strconv.Itoa(stats.MaxIntervals)+
+		r.fail("interval", "The time asked for has more than "+strconv.Itoa(stats.MaxIntervals)+
 			" of these intervals. Ask for less time, or for longer intervals.", intervals...)
 	case err != nil:
 		r.fail("time_zone", "Its clock was no whole number of quarter hours from UTC in that time, so calls cannot be told "+

@@ -32,7 +32,10 @@ facts_given as (
 ), facts_put as (
     insert into call_facts (account, of_consultant, started_at, call_uuid, consultant, project, class, wait_s, talk_s,
                             hold_s)
-    select * from facts_given except select * from facts_before
+    select account, of_consultant, started_at, call_uuid, consultant, project, class, wait_s, talk_s, hold_s
+    from facts_given
+    except select account, of_consultant, started_at, call_uuid, consultant, project, class, wait_s, talk_s, hold_s
+    from facts_before
     on conflict (account, of_consultant, started_at, call_uuid, consultant) do update set
         project = excluded.project, class = excluded.class, wait_s = excluded.wait_s, talk_s = excluded.talk_s,
         hold_s = excluded.hold_s

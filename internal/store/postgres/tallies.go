@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"strings"
 
-	"webhookd/internal/dialog"
 	"webhookd/internal/stats"
 )
 
@@ -43,25 +42,45 @@ func (s *Store) Tallies(ctx context.Context, question stats.Question) ([]stats.T
 	return tallies, nil
 }
 
-// tallyFacts makes the question: a stretch of the primary key, grouped by as little as is asked for.
+// sums are the columns of a tally that are added up; $1 and $2 are the thresholds.
+const sums = `count(*) as count,
+       count(*) filter (where wait_s <= $1) as within,
+       count(*) filter (where wait_s > $2 or wait_s is null) as after,
+       count(wait_s) as waits, coalesce(sum(wait_s), 0) as wait, coalesce(max(wait_s), 0) as max_wait,
+       count(talk_s) as talks, coalesce(sum(talk_s), 0) as talk, coalesce(sum(hold_s), 0) as hold`
+
+// tallyFacts makes the question: a stretch of the primary key, grouped by as little as is asked for. Intervals are one
+// stretch each, and not one long one that is sorted into intervals: the planner can say nothing of how many groups that
+// would give, and reads and sorts everything.
 func tallyFacts(question stats.Question) (string, []any) {
 	where := condition{args: []any{question.AnswerWithin, question.AbandonAfter}}
 	where.and("account = %s", question.Account)
-	where.and("of_consultant = %s", question.Consultants)
-	where.and("started_at >= %s", second(question.From))
-	where.and("started_at < %s", second(question.To))
+	where.and(fmt.Sprintf("of_consultant = %t", question.Consultants)) // in the text, so that it is planned for one of two
 	if question.Project != nil {
 		where.and("project = %s", *question.Project)
 	}
 	if question.Consultant != nil {
 		where.and("consultant = %s", *question.Consultant)
 	}
-	interval, project, consultant, groups := "0", "''", "''", []string{"class"}
+	if len(question.Begins) > 0 {
+		begins := texts(question.Begins, second)
+		begins[0] = second(question.From)
+		ends := append(begins[1:len(begins):len(begins)], second(question.To))
+		where.args = append(where.args, begins, ends)
+		return fmt.Sprintf(`
+select span.number - 1 as interval, '' as project, '' as consultant, tally.*
+from unnest($%d::timestamptz[], $%d::timestamptz[]) with ordinality as span(begins, ends, number)
+     cross join lateral (
+         select class, %s
+         from call_facts
+         where %s and started_at >= span.begins and started_at < span.ends
+         group by class
+     ) as tally`, len(where.args)-1, len(where.args), sums, strings.Join(where.parts, " and ")), where.args
+	}
+	where.and("started_at >= %s", second(question.From))
+	where.and("started_at < %s", second(question.To))
+	project, consultant, groups := "''", "''", []string{"class"}
 	switch {
-	case len(question.Begins) > 0:
-		where.args = append(where.args, texts(question.Begins, func(t dialog.Time) string { return second(t) }))
-		interval = fmt.Sprintf("width_bucket(started_at, $%d::timestamptz[]) - 1", len(where.args))
-		groups = append(groups, "1")
 	case question.ByProject:
 		project = "project"
 		groups = append(groups, project)
@@ -70,12 +89,8 @@ func tallyFacts(question stats.Question) (string, []any) {
 		groups = append(groups, consultant)
 	}
 	return fmt.Sprintf(`
-select %s as interval, %s as project, %s as consultant, class, count(*) as count,
-       count(*) filter (where wait_s <= $1) as within,
-       count(*) filter (where wait_s > $2 or wait_s is null) as after,
-       count(wait_s) as waits, coalesce(sum(wait_s), 0) as wait, coalesce(max(wait_s), 0) as max_wait,
-       count(talk_s) as talks, coalesce(sum(talk_s), 0) as talk, coalesce(sum(hold_s), 0) as hold
+select 0 as interval, %s as project, %s as consultant, class, %s
 from call_facts
 where %s
-group by %s`, interval, project, consultant, strings.Join(where.parts, " and "), strings.Join(groups, ", ")), where.args
+group by %s`, project, consultant, sums, strings.Join(where.parts, " and "), strings.Join(groups, ", ")), where.args
 }

@@ -2,7 +2,7 @@ package storetest
 
 import (
 	"encoding/json"
-	"fmt"
+	"errors"
 	"math/rand/v2"
 	"slices"
 	"strings"
@@ -182,7 +182,7 @@ var factTests = []test{
 	{"forgets facts that were rolled back", func(t *testing.T, b *bundle) {
 		err := b.Write(b.ctx, func(tx store.Tx) error {
 			require.NoError(t, tx.PutCalls(b.ctx, []store.Call{ended(acme, 1, stats.Fact{Class: answeredClass})}))
-			return fmt.Errorf("no")
+			return errors.New("no")
 		})
 		require.Error(t, err)
 		tallies, err := b.Tallies(b.ctx, everything)

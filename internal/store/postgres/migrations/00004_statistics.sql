@@ -3,7 +3,7 @@
 -- Facts: what counts of ended calls in statistics. Of each there is a row of its own, and one for each consultant that it
 -- came to; they are written once, when the call has ended, and again when evidence that comes later changes them. The
 -- primary key is in the order of time and has all columns, so that a question reads a stretch of the index and nothing
--- else. Old instances that run beside new ones write none: `webhookd rebuild` adds what is missing then.
+-- else; and calls and consultants' parts, of which no question asks together, lie apart. Old instances that run beside new ones write none: `webhookd rebuild` adds what is missing then.
 create table call_facts (
     account       text collate "C" not null,
     of_consultant boolean not null,
@@ -17,8 +17,14 @@ create table call_facts (
     hold_s        integer,
     primary key (account, of_consultant, started_at, call_uuid, consultant)
         include (project, class, wait_s, talk_s, hold_s)
-) with (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_vacuum_scale_factor = 0.05);
+) partition by list (of_consultant);
+create table call_facts_of_calls partition of call_facts for values in (false)
+    with (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_vacuum_scale_factor = 0.05);
+create table call_facts_of_consultants partition of call_facts for values in (true)
+    with (autovacuum_vacuum_insert_scale_factor = 0.02, autovacuum_vacuum_scale_factor = 0.05);
 
+comment on table call_facts_of_calls is 'The rows of call_facts that are of calls.';
+comment on table call_facts_of_consultants is 'The rows of call_facts that are of consultants'' parts in calls.';
 comment on table call_facts is 'What counts of ended calls in statistics: one row for each call, and one for each consultant that it came to.';
 comment on column call_facts.account is 'The tenant.';
 comment on column call_facts.of_consultant is 'False: the call itself. True: the part that one consultant had in it.';
