@@ -26,7 +26,7 @@ const module = "webhookd/internal/"
 var house = map[string][]string{
 	"app": {
 		"callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "live", "metrics",
-		"natsbus", "rebuild", "relay", "store", "store/postgres", "store/sqlite", "trigger", "web",
+		"natsapi", "natsbus", "rebuild", "relay", "store", "store/postgres", "store/sqlite", "trigger", "web",
 	},
 
 	"config": {"correlate", "dialog"},
@@ -35,6 +35,7 @@ var house = map[string][]string{
 	"httpapi": {"correlate", "dialog", "flow", "ingest", "live", "store", "trigger", "triggerapi", "web"},
 	"due":     {"callout", "correlate", "dialog", "dispatch", "flow", "ingest", "store", "trigger"},
 	"live":    {"flow", "natsbus"},
+	"natsapi": {"dialog", "flow", "natsbus", "store"},
 	"relay":   {"correlate", "dialog", "flow", "natsbus", "store"},
 	"rebuild": {"correlate", "dialog", "flow", "ingest", "store"},
 	"callout": {}, // calls out; it knows no handler and no event
