@@ -210,5 +210,8 @@ func (a *App) NATSURL() string {
 	return a.cfg.NATSURL.String()
 }
 
+// WebSocketURL is where clients in browsers find the embedded NATS server; "" if it has no WebSocket.
+func (a *App) WebSocketURL() string { return a.bus.WebSocketURL() }
+
 // Empty says whether no webhook was ever received.
 func (a *App) Empty(ctx context.Context) (bool, error) { return a.store.Empty(ctx) }
