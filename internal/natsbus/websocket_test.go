@@ -100,6 +100,9 @@ func TestAPageReadsAndDoesNotWrite(t *testing.T) {
 	assert.Equal(t, "1", string(entry.Value()))
 	assert.EqualValues(t, 1, stored(t, bus))
 
+	_, err = nats.Connect(bus.WebSocketURL(), nats.UserInfo("program", "none"))
+	require.Error(t, err, "nobody logs in as somebody else")
+
 	// Other programs of the machine do as before.
 	program, err := nats.Connect(bus.URL())
 	require.NoError(t, err)
