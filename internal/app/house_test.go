@@ -32,7 +32,9 @@ var house = map[string][]string{
 	"config": {"correlate", "dialog"},
 	"web":    {}, // the wallboard reads what every client can read
 
-	"httpapi": {"correlate", "dialog", "flow", "ingest", "live", "store", "trigger", "triggerapi", "web"},
+	"asyncapi": {}, // the document; what makes it is a test
+
+	"httpapi": {"asyncapi", "correlate", "dialog", "flow", "ingest", "live", "store", "trigger", "triggerapi", "web"},
 	"due":     {"callout", "correlate", "dialog", "dispatch", "flow", "ingest", "store", "trigger"},
 	"live":    {"flow", "natsbus"},
 	"natsapi": {"dialog", "flow", "natsbus", "store"},
