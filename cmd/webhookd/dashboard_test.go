@@ -59,7 +59,7 @@ func TestTheDashboardOfTheDocumentShowsACallThatComesAndGoes(t *testing.T) {
 	require.NoError(t, json.Unmarshal(manifest, &pinned))
 	install, pack, ok := strings.Cut(block(t, document, "sh", "npx esbuild"), "\n")
 	require.True(t, ok)
-	for _, one := range strings.Fields(strings.TrimPrefix(install, "npm install ")) {
+	for one := range strings.FieldsSeq(strings.TrimPrefix(install, "npm install ")) {
 		at := strings.LastIndex(one, "@")
 		require.Equal(t, pinned.Dependencies[one[:at]], one[at+1:], "the document installs what is tested")
 	}

@@ -94,7 +94,8 @@ func (a *API) timed(base string, answer answerFunc) func(context.Context, string
 		body, err := answer(ctx, account, data)
 		if errors.Is(err, store.ErrUnavailable) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
 			return nil, &natsbus.ServiceError{
-				Code: 503, Description: "The database cannot be asked right now. Nothing was lost or changed; ask again later.", Cause: err,
+				Code: 503, Cause: err,
+				Description: "The database cannot be asked right now. Nothing was lost or changed; ask again later.",
 			}
 		}
 		return body, err

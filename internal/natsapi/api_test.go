@@ -8,6 +8,8 @@ import (
 	"fmt"
 	"net/url"
 	"os"
+	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -220,7 +222,7 @@ func TestAPageIsAsLargeAsAMessage(t *testing.T) {
 	record := []byte(`"` + string(bytes.Repeat([]byte("x"), 300)) + `"`)
 	calls := make([]store.Call, 5)
 	for i := range calls {
-		calls[i] = store.Call{CallUUID: fmt.Sprint(i), Record: record}
+		calls[i] = store.Call{CallUUID: strconv.Itoa(i), Record: record}
 	}
 	b := &bundle{}
 	b.open(t)
@@ -319,4 +321,37 @@ type counted struct {
 func (c counted) Calls(ctx context.Context, filter store.CallFilter) ([]store.Call, error) {
 	c.asked <- struct{}{}
 	return c.fixed.Calls(ctx, filter)
+}
+
+// The service may begin before NATS is there, and answers again when NATS was away.
+func TestTheServiceOutlivesNATS(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	far, err := natsbus.Open(t.Context(), natsbus.Config{StoreDir: dir, Listen: "127.0.0.1:0"})
+	require.NoError(t, err)
+	address := strings.TrimPrefix(far.URL(), "nats://")
+	require.NoError(t, far.Close())
+	b := &bundle{}
+	b.bus, err = natsbus.Open(t.Context(), natsbus.Config{URL: "nats://" + address})
+	require.NoError(t, err)
+	t.Cleanup(func() { assert.NoError(t, b.bus.Close()) })
+	ctx, cancel := context.WithCancel(context.Background())
+	ended := make(chan error, 1)
+	go func() { ended <- b.bus.Serve(ctx, natsapi.New(natsapi.Config{Reader: fixed{}}).Service()) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-ended)
+	})
+	for range 2 {
+		far, err = natsbus.Open(t.Context(), natsbus.Config{StoreDir: dir, Listen: address})
+		require.NoError(t, err)
+		client, err := nats.Connect(far.URL())
+		require.NoError(t, err)
+		require.Eventually(t, func() bool {
+			reply, err := client.Request("webhookd.calls.active", nil, time.Second)
+			return err == nil && string(reply.Data) == `{"calls":[],"next":null}`
+		}, patience, 10*time.Millisecond)
+		client.Close()
+		require.NoError(t, far.Close())
+	}
 }

@@ -25,7 +25,7 @@ func documented(t *testing.T) *server.Server {
 	t.Helper()
 	document, err := os.ReadFile("../../docs/nats-events.md")
 	require.NoError(t, err)
-	found := regexp.MustCompile("(?ms)^```\n(permissions: .*?)^```$").FindAllSubmatch(document, -1)
+	found := regexp.MustCompile("(?s)\n```\n(permissions: .*?)```\n").FindAllSubmatch(document, -1)
 	require.Len(t, found, 1)
 	dir := t.TempDir()
 	file := filepath.Join(dir, "server.conf")

@@ -110,7 +110,9 @@ func (b *Bus) answer(ctx context.Context, endpoint *Endpoint, request micro.Requ
 	if err != nil {
 		told, known := errors.AsType[*ServiceError](err)
 		if !known {
-			told = &ServiceError{Code: 500, Description: "Something failed that should not have. It is in the server's log.", Cause: err}
+			told = &ServiceError{
+				Code: 500, Description: "Something failed that should not have. It is in the server's log.", Cause: err,
+			}
 		}
 		if told.Cause != nil {
 			b.log.Warn("request on nats not answered", "endpoint", endpoint.Name, "error", told.Cause)

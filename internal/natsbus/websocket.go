@@ -43,15 +43,24 @@ func openWebSocket(options *server.Options, listen string, origins []string) err
 	return nil
 }
 
+// pageRequests are the subjects on which a page may ask; % stands for each of the streams.
+var pageRequests = []string{
+	"webhookd.calls.>", "$SRV.>", "$JS.API.INFO", "$JS.FC.>", "$JS.ACK.>", "$JS.API.STREAM.INFO.%",
+	"$JS.API.CONSUMER.CREATE.%", "$JS.API.CONSUMER.CREATE.%.>", "$JS.API.CONSUMER.INFO.%.>",
+	"$JS.API.CONSUMER.MSG.NEXT.%.>", "$JS.API.CONSUMER.DELETE.%.>", "$JS.API.DIRECT.GET.%", "$JS.API.DIRECT.GET.%.>",
+	"$JS.API.STREAM.MSG.GET.%",
+}
+
 // pagePermissions let a page read the events and the live calls in every way that clients have, and ask.
 func pagePermissions() *server.Permissions {
-	publish := []string{"webhookd.calls.>", "$SRV.>", "$JS.API.INFO", "$JS.FC.>", "$JS.ACK.>"}
-	for _, stream := range []string{flow.StreamName, bucketStream} {
-		for _, request := range []string{
-			"STREAM.INFO.%", "CONSUMER.CREATE.%", "CONSUMER.CREATE.%.>", "CONSUMER.INFO.%.>", "CONSUMER.MSG.NEXT.%.>",
-			"CONSUMER.DELETE.%.>", "DIRECT.GET.%", "DIRECT.GET.%.>", "STREAM.MSG.GET.%",
-		} {
-			publish = append(publish, "$JS.API."+strings.Replace(request, "%", stream, 1))
+	publish := make([]string, 0, len(pageRequests)*2)
+	for _, request := range pageRequests {
+		if !strings.Contains(request, "%") {
+			publish = append(publish, request)
+			continue
+		}
+		for _, stream := range []string{flow.StreamName, bucketStream} {
+			publish = append(publish, strings.Replace(request, "%", stream, 1))
 		}
 	}
 	return &server.Permissions{
