@@ -59,6 +59,11 @@ e2e: ## Send the recorded call through real server processes, embedded and on Po
 interop: ## Run the public clients of the trigger API (npm, Go, the Ruby client's requests) against webhookd
 	interop/run
 
+.PHONY: contracts
+contracts: ## Check that the AsyncAPI document is in step with the program, and with AsyncAPI's own rules
+	go test -count=1 ./internal/asyncapi
+	packages=$$(scripts/npm-install interop/asyncapi) && node interop/asyncapi/lint.js "$$packages" internal/asyncapi/asyncapi.json
+
 .PHONY: chaos
 chaos: ## Break a whole installation for two minutes (2 webhookd, Postgres, 3 NATS nodes) and check that nothing was lost
 	postgres=$$(scripts/with-postgres --installed) && go run ./internal/chaos/cmd -postgres "$$postgres" $(CHAOS)
@@ -106,9 +111,10 @@ tidy: ## Check that go.mod and go.sum say what the code needs, and that no modul
 .PHONY: docs
 docs: ## Write the documents that are made from the code
 	go test ./internal/config -run TestTheReferenceIsInStep -update
+	go test ./internal/asyncapi -run TestTheDocumentIsInStep -update
 
 .PHONY: check
-check: ## Everything that must hold before a change goes in: tidy, build, vet, lint, orders, race, e2e, interop, chaos-short
+check: ## Everything that must hold before a change goes in: tidy, build, vet, lint, orders, race, e2e, interop, contracts, chaos-short
 	$(MAKE) tidy
 	$(MAKE) build
 	$(MAKE) vet
@@ -117,6 +123,7 @@ check: ## Everything that must hold before a change goes in: tidy, build, vet, l
 	$(MAKE) race
 	$(MAKE) e2e
 	$(MAKE) interop
+	$(MAKE) contracts
 	$(MAKE) chaos-short
 
 .PHONY: clean

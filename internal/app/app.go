@@ -34,11 +34,12 @@ type Options struct {
 
 // App is one webhookd.
 type App struct {
-	cfg    config.Config
-	log    *slog.Logger
-	now    func() time.Time
-	stack  stack
-	failed chan error
+	cfg     config.Config
+	log     *slog.Logger
+	now     func() time.Time
+	version string
+	stack   stack
+	failed  chan error
 
 	listener net.Listener
 	profiles net.Listener // nil unless it is asked for
@@ -67,7 +68,7 @@ func New(ctx context.Context, cfg config.Config, options Options) (_ *App, err e
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	a.now = options.Now
+	a.now, a.version = options.Now, options.Version
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.stack.unwind(context.WithoutCancel(ctx)))
@@ -161,6 +162,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.run("handlers", a.schema.before(a.keepHandlers), nil)
 	a.run("due rows", a.schema.before(a.due.Run), nil)
 	a.run("statistics", a.schema.before(a.backlog.Run), nil)
+	a.run("nats service", a.answerOnNATS, nil)
 	a.run("ingest", a.ingest.Run, func(context.Context) error { a.ingest.Stop(); return nil })
 	a.run("http", func(context.Context) error { return a.http.Serve(a.listener) }, a.http.Shutdown)
 	return nil
@@ -212,6 +214,9 @@ func (a *App) NATSURL() string {
 	}
 	return a.cfg.NATSURL.String()
 }
+
+// WebSocketURL is where clients in browsers find the embedded NATS server; "" if it has no WebSocket.
+func (a *App) WebSocketURL() string { return a.bus.WebSocketURL() }
 
 // Empty says whether no webhook was ever received.
 func (a *App) Empty(ctx context.Context) (bool, error) { return a.store.Empty(ctx) }

@@ -26,16 +26,19 @@ const module = "webhookd/internal/"
 var house = map[string][]string{
 	"app": {
 		"backlog", "callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool",
-		"live", "metrics", "natsbus", "rebuild", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite",
-		"trigger", "web",
+		"live", "metrics", "natsapi", "natsbus", "rebuild", "relay", "stats", "statsapi", "store", "store/postgres",
+		"store/sqlite", "trigger", "web",
 	},
 
 	"config": {"correlate", "dialog"},
 	"web":    {"correlate", "dialog", "flow", "stats"}, // makes pages of records that it is handed
 
-	"httpapi": {"correlate", "dialog", "flow", "ingest", "live", "stats", "statsapi", "store", "trigger", "triggerapi", "web"},
+	"asyncapi": {}, // the document; what makes it is a test
+
+	"httpapi": {"asyncapi", "correlate", "dialog", "flow", "ingest", "live", "stats", "statsapi", "store", "trigger", "triggerapi", "web"},
 	"due":     {"callout", "correlate", "dialog", "dispatch", "flow", "ingest", "store", "trigger"},
 	"live":    {"flow", "natsbus"},
+	"natsapi": {"dialog", "flow", "natsbus", "store"},
 	"relay":   {"correlate", "dialog", "flow", "natsbus", "store"},
 	"backlog": {"correlate", "ingest", "store"},
 	"rebuild": {"correlate", "dialog", "flow", "ingest", "stats", "store"},

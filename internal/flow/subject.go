@@ -42,6 +42,19 @@ func Token(text string) string {
 	return encodedPrefix + base64.RawURLEncoding.EncodeToString([]byte(text))
 }
 
+// Text gives the text that a token was made of; ok is false for what is no token.
+func Text(token string) (text string, ok bool) {
+	encoded, found := strings.CutPrefix(token, encodedPrefix)
+	if !found {
+		return token, plainToken(token)
+	}
+	decoded, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	if err != nil || Token(string(decoded)) != token { // each text has one token
+		return "", false
+	}
+	return string(decoded), true
+}
+
 func plainToken(text string) bool {
 	if text == "" || strings.HasPrefix(text, encodedPrefix) {
 		return false

@@ -12,6 +12,7 @@ func (s *Server) route() {
 	s.app.Get("/readyz", s.getReadiness)
 
 	s.app.Use(s.guardLocal)
+	s.app.Get("/asyncapi.json", getAsyncAPI)
 	s.app.Post("/v1/webhooks", s.postWebhook)
 	s.app.Post("/v1/webhooks/:account", s.postAccountWebhook)
 
@@ -66,6 +67,7 @@ func (s *Server) getIndex(c *fiber.Ctx) error {
 		"GET /v1/dialogs/{dialog_uuid}",
 		"GET /v1",
 		"GET /v1/stats",
+		"GET /asyncapi.json",
 		"GET /healthz",
 		"GET /readyz",
 	}

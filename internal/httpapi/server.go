@@ -100,8 +100,8 @@ func (s *Server) Serve(ln net.Listener) error {
 	return nil
 }
 
-// Shutdown closes the listener, ends the streams, answers the requests that have begun, and then returns nil. When ctx ends first, what
-// is left is cut off and the error is that of ctx.
+// Shutdown closes the listener, ends the streams, answers the requests that have begun, and then returns nil. When ctx
+// ends first, what is left is cut off and the error is that of ctx.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.stopped.Store(true)

@@ -94,7 +94,7 @@ func (s *Server) writeStream(
 	}()
 	defer func() {
 		cancel()
-		for range frames { //nolint:revive // until produce has returned
+		for range frames { // until produce has returned
 		}
 	}()
 	// Proxies cut silent connections, and a client that has left is noticed by being written to.

@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -167,7 +168,7 @@ func TestAStreamGoesOnBehindTheLastEvent(t *testing.T) {
 	t.Parallel()
 	s := setupStreams(t, nil)
 	for i := range 6 {
-		s.publish(t, "default", "call_started", fmt.Sprint(i+1))
+		s.publish(t, "default", "call_started", strconv.Itoa(i+1))
 	}
 	s.open(t, "/v1/stream", "Last-Event-ID", "4").expect(t, `5 {"id":"5"}`, `6 {"id":"6"}`)
 	// The header is of the newer connection: it goes before since.
@@ -186,8 +187,8 @@ func TestAStreamGoesOnBehindTheLastEvent(t *testing.T) {
 func TestAStreamOfCallsBeginsWithASnapshotAndGoesOn(t *testing.T) {
 	t.Parallel()
 	s := setupStreams(t, nil)
-	require.NoError(t, s.far.PutCall(s.wait, "default.a", []byte(`{"call_uuid":"a"}`)))     // 1
-	require.NoError(t, s.far.PutCall(s.wait, "acme.x", []byte(`{"call_uuid":"x"}`)))        // 2
+	require.NoError(t, s.far.PutCall(s.wait, "default.a", []byte(`{"call_uuid":"a"}`)))       // 1
+	require.NoError(t, s.far.PutCall(s.wait, "acme.x", []byte(`{"call_uuid":"x"}`)))          // 2
 	require.NoError(t, s.far.PutCall(s.wait, "default.b", []byte("{\n\"call_uuid\":\"b\"}"))) // 3
 	calls := s.open(t, "/v1/stream/calls")
 	calls.expect(t, "reset", `call 1 {"call_uuid":"a"}`, `call 3 { "call_uuid":"b"}`, `ready {"calls":2}`)
@@ -296,7 +297,7 @@ func (s *streaming) roomAgain(t *testing.T, path string) {
 			return false
 		}
 		_ = response.Body.Close()
-		return response.StatusCode == 200
+		return response.StatusCode == http.StatusOK
 	}, 20*time.Second, 10*time.Millisecond)
 }
 

@@ -62,8 +62,6 @@ func (l *link) context() context.Context {
 
 // bound gives a context for one request: it ends with ctx, after timeout, or when the connection breaks, whichever is
 // first. context.Cause tells which.
-//
-//nolint:unparam // the timeouts are as long as each other only for now
 func (l *link) bound(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancelTimeout := context.WithTimeout(ctx, timeout)
 	ctx, cancel := l.whole(ctx)

@@ -92,7 +92,7 @@ func (b *Bus) forget(ctx context.Context, stream jetstream.Stream, name string) 
 
 // again calls attempt until ctx is done (then it returns nil) or a reader returns an error (then it returns that). lost
 // is told of each attempt that came to an end.
-func (b *Bus) again(ctx context.Context, attempt func() error, lost func() error) error {
+func (b *Bus) again(ctx context.Context, attempt, lost func() error) error {
 	for {
 		err := attempt()
 		if stopped, ok := errors.AsType[*readerError](err); ok {

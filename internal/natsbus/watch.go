@@ -51,10 +51,9 @@ func (b *Bus) watchCalls(ctx context.Context, account string, watcher CallWatche
 	}
 	prefix := "$KV." + flow.BucketName + "." + flow.Token(account) + "."
 	loading := true
-	ready := func() error {
+	ready := func() {
 		loading = false
 		watcher.Ready()
-		return nil
 	}
 	config := jetstream.ConsumerConfig{
 		DeliverPolicy: jetstream.DeliverLastPerSubjectPolicy, FilterSubjects: []string{prefix + "*"},
@@ -62,10 +61,10 @@ func (b *Bus) watchCalls(ctx context.Context, account string, watcher CallWatche
 	if err := b.read(ctx, stream, config,
 		func(pending uint64) error {
 			watcher.Begin()
-			if pending > 0 {
-				return nil
+			if pending == 0 {
+				ready()
 			}
-			return ready()
+			return nil
 		},
 		func(msg jetstream.Msg, meta *jetstream.MsgMetadata) error {
 			change := CallChange{
@@ -76,7 +75,7 @@ func (b *Bus) watchCalls(ctx context.Context, account string, watcher CallWatche
 			}
 			watcher.Change(change)
 			if loading && meta.NumPending == 0 {
-				return ready()
+				ready()
 			}
 			return nil
 		}); err != nil {
