@@ -60,8 +60,10 @@ interop: ## Run the public clients of the trigger API (npm, Go, the Ruby client'
 	interop/run
 
 .PHONY: contracts
-contracts: ## Check that the AsyncAPI document is in step with the program, and with AsyncAPI's own rules
-	go test -count=1 ./internal/asyncapi
+contracts: ## Check that the OpenAPI and AsyncAPI documents are in step with the program, and with their own rules
+	go test -count=1 ./internal/asyncapi ./internal/openapi/...
+	go test -count=1 -run OpenAPI ./internal/httpapi
+	packages=$$(scripts/npm-install interop/openapi) && interop/openapi/lint "$$packages" internal/openapi/openapi.json
 	packages=$$(scripts/npm-install interop/asyncapi) && node interop/asyncapi/lint.js "$$packages" internal/asyncapi/asyncapi.json
 
 .PHONY: chaos
@@ -112,6 +114,7 @@ tidy: ## Check that go.mod and go.sum say what the code needs, and that no modul
 docs: ## Write the documents that are made from the code
 	go test ./internal/config -run TestTheReferenceIsInStep -update
 	go test ./internal/asyncapi -run TestTheDocumentIsInStep -update
+	go test ./internal/openapi -run TestTheDocumentIsInStep -update
 
 .PHONY: check
 check: ## Everything that must hold before a change goes in: tidy, build, vet, lint, orders, race, e2e, interop, contracts, chaos-short

@@ -31,11 +31,12 @@ var house = map[string][]string{
 	},
 
 	"config": {"correlate", "dialog"},
-	"web":    {"correlate", "dialog", "flow", "stats"}, // makes pages of records that it is handed
+	"web":    {"correlate", "dialog", "flow", "openapi", "stats"}, // makes pages of records that it is handed
 
 	"asyncapi": {}, // the document; what makes it is a test
+	"openapi":  {}, // as asyncapi, and the form that its page is made of
 
-	"httpapi": {"asyncapi", "correlate", "dialog", "flow", "ingest", "live", "stats", "statsapi", "store", "trigger", "triggerapi", "web"},
+	"httpapi": {"asyncapi", "correlate", "dialog", "flow", "ingest", "live", "openapi", "stats", "statsapi", "store", "trigger", "triggerapi", "web"},
 	"due":     {"callout", "correlate", "dialog", "dispatch", "flow", "ingest", "store", "trigger"},
 	"live":    {"flow", "natsbus"},
 	"natsapi": {"dialog", "flow", "natsbus", "store"},
@@ -80,6 +81,7 @@ var house = map[string][]string{
 	// For tests only: no other package may import these.
 	"browsertest":           {},
 	"flow/goflowtest":       {},
+	"openapi/openapitest":   {"openapi"},
 	"store/everystore":      {"store", "store/postgres", "store/postgres/pgtest", "store/sqlite"},
 	"store/postgres/pgtest": {},
 	"store/storetest":       {"correlate", "dialog", "flow", "stats", "store"},
@@ -97,7 +99,7 @@ var owners = map[string][]string{
 	"github.com/nats-io":         {"bench", "chaos", "natsbus"},
 	"github.com/prometheus":      {"metrics"},
 	"github.com/pressly/goose":   {"store/postgres", "store/sqlite"},
-	"github.com/santhosh-tekuri": {}, // in tests
+	"github.com/santhosh-tekuri": {"openapi/openapitest"},
 	"github.com/valyala":         {"httpapi", "replay/simulate"},
 	"go.yaml.in/yaml":            {"config", "trigger"},
 	"modernc.org/sqlite":         {"bench", "store/sqlite"},

@@ -4,8 +4,12 @@ import (
 	"github.com/gofiber/fiber/v2"
 
 	"webhookd/internal/asyncapi"
+	"webhookd/internal/openapi"
 )
 
 // getAsyncAPI answers with the contract of what is on NATS. It is the same everywhere and shows nothing of anybody, so
 // it asks for no secret.
 func getAsyncAPI(c *fiber.Ctx) error { return answerBytes(c, asyncapi.Document()) }
+
+// getOpenAPI answers with the contract of this API, as getAsyncAPI does with that of NATS.
+func getOpenAPI(c *fiber.Ctx) error { return answerBytes(c, openapi.Document()) }

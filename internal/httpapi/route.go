@@ -13,6 +13,7 @@ func (s *Server) route() {
 
 	s.app.Use(s.guardLocal)
 	s.app.Get("/asyncapi.json", getAsyncAPI)
+	s.app.Get("/openapi.json", getOpenAPI)
 	s.app.Post("/v1/webhooks", s.postWebhook)
 	s.app.Post("/v1/webhooks/:account", s.postAccountWebhook)
 
@@ -68,6 +69,7 @@ func (s *Server) getIndex(c *fiber.Ctx) error {
 		"GET /v1",
 		"GET /v1/stats",
 		"GET /asyncapi.json",
+		"GET /openapi.json",
 		"GET /healthz",
 		"GET /readyz",
 	}

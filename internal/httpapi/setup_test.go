@@ -175,7 +175,9 @@ func (b *bundle) do(t *testing.T, method, path string, body io.Reader, headers .
 	}
 	response, err := b.client.Do(request)
 	require.NoError(t, err)
-	return readAnswer(t, response)
+	got := readAnswer(t, response)
+	requireContract(t, method, path, got)
+	return got
 }
 
 func readAnswer(t *testing.T, response *http.Response) answer {

@@ -1,0 +1,221 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"errors"
+	"net/http"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"webhookd/internal/httpapi"
+	"webhookd/internal/openapi"
+	"webhookd/internal/openapi/openapitest"
+)
+
+// contract is the OpenAPI document, which every answer in the tests of this package is held against.
+var contract = sync.OnceValue(func() *openapitest.Contract {
+	loaded, err := openapitest.Load()
+	if err != nil {
+		panic(err)
+	}
+	return loaded
+})
+
+// requireContract holds an answer against the OpenAPI document: its status, its headers, and the whole of a problem. Bodies
+// of successes are left out: the records here are of the tests' own making. (cmd/webhookd holds real ones against it.)
+func requireContract(t *testing.T, method, target string, a answer) {
+	t.Helper()
+	if contract().Find(method, target) == nil {
+		return // a page, or no route; TestTheOpenAPIDocumentHasEveryRoute knows which is which
+	}
+	if strings.HasPrefix(a.header.Get("Content-Type"), "text/html") && target != "/" {
+		return // a page at /, of an error or with parameters
+	}
+	require.NoError(t, contract().Check(method, target, openapitest.Answer{
+		Status: a.status, Header: a.header.Get, Body: a.body, NoSchema: a.status < 400,
+	}))
+}
+
+// forPeople says whether a route is one of a page, which are no part of the API.
+func forPeople(path string) bool {
+	return path != "/" && !strings.HasPrefix(path, "/v1") &&
+		!slices.Contains([]string{"/openapi.json", "/asyncapi.json", "/healthz", "/readyz", "/metrics"}, path)
+}
+
+// generic writes all parameters of a path alike, whatever their names.
+func generic(path string) string {
+	steps := strings.Split(path, "/")
+	for i, step := range steps {
+		if step == "+" || strings.HasPrefix(step, ":") || strings.HasPrefix(step, "{") {
+			steps[i] = "{}"
+		}
+	}
+	return strings.Join(steps, "/")
+}
+
+// everything starts a server with every route that there is.
+func everything(t *testing.T) *bundle {
+	t.Helper()
+	db := openStore(t)
+	b, _ := setupTriggers(t, func(cfg *httpapi.Config) {
+		cfg.Reader, cfg.Refusals, cfg.Live, cfg.Metrics = db, db, nothingLive{}, figures
+	})
+	return b
+}
+
+// figures stand for those of Prometheus.
+var figures = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+	w.Header().Set("Content-Type", "text/plain; version=0.0.4")
+})
+
+// nothingLive is there so that there are the routes of streams.
+type nothingLive struct{ httpapi.Live }
+
+// What the router has and what the document has are the same, and so is the list that GET /v1 gives.
+func TestTheOpenAPIDocumentHasEveryRoute(t *testing.T) {
+	t.Parallel()
+	b := everything(t)
+	routed, pages := map[string]bool{}, 0
+	for _, route := range httpapi.Routes(b.server) {
+		if forPeople(route[1]) {
+			pages++
+		} else if route[0] != http.MethodHead {
+			routed[route[0]+" "+generic(route[1])] = true
+		}
+	}
+	require.Greater(t, pages, 10)
+	described := map[string]bool{}
+	for _, operation := range contract().Operations {
+		described[operation.Method+" "+generic(operation.Path)] = true
+	}
+	require.Equal(t, routed, described)
+
+	listed := map[string]bool{"GET /": true} // which is the list
+	var index struct {
+		Routes []string `json:"routes"`
+	}
+	require.NoError(t, json.Unmarshal(b.get(t, "/v1").body, &index))
+	for _, route := range index.Routes {
+		method, path, _ := strings.Cut(route, " ")
+		listed[method+" "+generic(path)] = true
+	}
+	require.Equal(t, listed, described)
+}
+
+func TestTheOpenAPIDocumentIsServed(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(cfg *httpapi.Config) { cfg.WebhookSecrets, cfg.GuardReads = []string{"s"}, true })
+	got := b.get(t, "/openapi.json")
+	require.Equal(t, 200, got.status)
+	require.Equal(t, "application/json", got.header.Get("Content-Type"))
+	require.Equal(t, string(openapi.Document()), string(got.body))
+}
+
+// at gives a path of an operation, with names in it that there are.
+func at(path string) string {
+	return strings.NewReplacer(
+		"{account}", "default", "{call_uuid}", uuidOf(1), "{dialog_uuid}", uuidOf(1), "{subscriberId}", "anna", "{topicKey}", "vip",
+		"{transactionId}", "tx", "{name}", "now", "{id}", "1",
+	).Replace(path)
+}
+
+// The document names exactly the query parameters that each route takes: a route says which it has when it is asked for
+// another.
+func TestTheOpenAPIDocumentHasEveryParameter(t *testing.T) {
+	t.Parallel()
+	b := everything(t)
+	ask := 0
+	for _, operation := range contract().Operations {
+		got := b.do(t, operation.Method, at(operation.Path)+"?no_such=1", nil)
+		allowed, asked := allowedIn(got)
+		if asked {
+			ask++
+			require.Equal(t, 400, got.status, operation.Name())
+		}
+		require.Equal(t, operation.Query, allowed, "%s: %s", operation.Name(), got.body)
+	}
+	require.Greater(t, ask, 30)
+}
+
+// allowedIn gives the query parameters that an answer says there are, in order, if that is what it is about.
+func allowedIn(a answer) (allowed []string, asked bool) {
+	var told struct {
+		Detail  string   `json:"detail"`
+		Allowed []string `json:"allowed"`
+		Message string   `json:"message"` // of Novu's errors
+	}
+	if json.Unmarshal(a.body, &told) != nil || !strings.Contains(told.Detail+told.Message, "no such query parameter") {
+		return nil, false
+	}
+	if _, list, ok := strings.Cut(told.Message, " Allowed: "); ok {
+		told.Allowed = strings.Split(strings.TrimSuffix(list, "."), ", ")
+	}
+	slices.Sort(told.Allowed)
+	return told.Allowed, true
+}
+
+// Where a route is guarded it says so, and nowhere else.
+func TestTheOpenAPIDocumentSaysWhatIsGuarded(t *testing.T) {
+	t.Parallel()
+	db := openStore(t)
+	guarded, _ := setupTriggers(t, func(cfg *httpapi.Config) {
+		cfg.Reader, cfg.Refusals, cfg.Live, cfg.Metrics = db, db, nothingLive{}, figures
+		cfg.WebhookSecrets, cfg.GuardReads = []string{"the-secret"}, true
+		cfg.ReadTokens, cfg.APIKeys = []httpapi.ReadToken{{Token: "the-token"}}, []httpapi.APIKey{{Key: "the-key"}}
+	})
+	open := everything(t)
+	for _, operation := range contract().Operations {
+		got := guarded.do(t, operation.Method, at(operation.Path), nil)
+		require.Equal(t, operation.Guarded, got.status == 401, "%s: %s", operation.Name(), got.body)
+		require.Equal(t, operation.Guarded, slices.Contains(operation.Statuses, 401), operation.Name())
+
+		got = open.do(t, operation.Method, at(operation.Path), nil, "Host", "evil.example")
+		require.Equal(t, slices.Contains(operation.Statuses, 403), got.status == 403, "%s: %s", operation.Name(), got.body)
+	}
+}
+
+// The check itself finds what is wrong.
+func TestTheOpenAPICheckBites(t *testing.T) {
+	t.Parallel()
+	b := everything(t)
+	const target = "/v1/dialogs/x"
+	good := b.get(t, target)
+	require.Equal(t, 404, good.status)
+	check := func(change func(*openapitest.Answer)) error {
+		header := good.header.Clone()
+		told := openapitest.Answer{Status: good.status, Header: header.Get, Body: good.body}
+		change(&told)
+		return contract().Check(http.MethodGet, target, told)
+	}
+	require.NoError(t, check(func(*openapitest.Answer) {}))
+	without := func(name string) func(*openapitest.Answer) {
+		return func(a *openapitest.Answer) {
+			header := good.header.Clone()
+			header.Del(name)
+			a.Header = header.Get
+		}
+	}
+	replaced := func(old, changed string) func(*openapitest.Answer) {
+		return func(a *openapitest.Answer) { a.Body = []byte(strings.Replace(string(a.Body), old, changed, 1)) }
+	}
+	for name, tc := range map[string]struct {
+		change func(*openapitest.Answer)
+		want   error
+	}{
+		"another status":   {func(a *openapitest.Answer) { a.Status = 409 }, openapitest.ErrUndescribed},
+		"no content type":  {without("Content-Type"), openapitest.ErrUndescribed},
+		"no request id":    {without("X-Request-ID"), openapitest.ErrContrary},
+		"another problem":  {replaced("problem:dialog_not_found", "problem:call_not_found"), openapitest.ErrContrary},
+		"a field is gone":  {replaced(`"detail":`, `"details":`), openapitest.ErrContrary},
+		"a field too many": {replaced(`{`, `{"more":1,`), openapitest.ErrContrary},
+		"no JSON":          {replaced(`{`, ``), openapitest.ErrContrary},
+	} {
+		err := check(tc.change)
+		require.True(t, errors.Is(err, tc.want), "%s: %v", name, err)
+	}
+	require.ErrorIs(t, contract().Check(http.MethodGet, "/v2", openapitest.Answer{}), openapitest.ErrNoOperation)
+}
