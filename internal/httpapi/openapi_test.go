@@ -58,11 +58,14 @@ func generic(path string) string {
 }
 
 // everything starts a server with every route that there is.
-func everything(t *testing.T) *bundle {
+func everything(t *testing.T, configure ...func(*httpapi.Config)) *bundle {
 	t.Helper()
 	db := openStore(t)
 	b, _ := setupTriggers(t, func(cfg *httpapi.Config) {
 		cfg.Reader, cfg.Refusals, cfg.Live, cfg.Metrics = db, db, nothingLive{}, figures
+		for _, change := range configure {
+			change(cfg)
+		}
 	})
 	return b
 }
@@ -161,20 +164,63 @@ func allowedIn(a answer) (allowed []string, asked bool) {
 // Where a route is guarded it says so, and nowhere else.
 func TestTheOpenAPIDocumentSaysWhatIsGuarded(t *testing.T) {
 	t.Parallel()
-	db := openStore(t)
-	guarded, _ := setupTriggers(t, func(cfg *httpapi.Config) {
-		cfg.Reader, cfg.Refusals, cfg.Live, cfg.Metrics = db, db, nothingLive{}, figures
+	closed := everything(t, func(cfg *httpapi.Config) {
 		cfg.WebhookSecrets, cfg.GuardReads = []string{"the-secret"}, true
 		cfg.ReadTokens, cfg.APIKeys = []httpapi.ReadToken{{Token: "the-token"}}, []httpapi.APIKey{{Key: "the-key"}}
 	})
 	open := everything(t)
 	for _, operation := range contract().Operations {
-		got := guarded.do(t, operation.Method, at(operation.Path), nil)
-		require.Equal(t, operation.Guarded, got.status == 401, "%s: %s", operation.Name(), got.body)
-		require.Equal(t, operation.Guarded, slices.Contains(operation.Statuses, 401), operation.Name())
+		guarded := len(operation.Schemes) > 0
+		got := closed.do(t, operation.Method, at(operation.Path), nil)
+		require.Equal(t, guarded, got.status == 401, "%s: %s", operation.Name(), got.body)
+		require.Equal(t, guarded, slices.Contains(operation.Statuses, 401), operation.Name())
 
 		got = open.do(t, operation.Method, at(operation.Path), nil, "Host", "evil.example")
 		require.Equal(t, slices.Contains(operation.Statuses, 403), got.status == 403, "%s: %s", operation.Name(), got.body)
+	}
+}
+
+// The security schemes of a route are those that let somebody in who is kept out otherwise: each in some configuration, and
+// no other one in any.
+func TestTheOpenAPIDocumentSaysWhoMayAskWhat(t *testing.T) {
+	t.Parallel()
+	login := func(b *bundle, token string) []string {
+		got := b.post(t, "/login", "token="+token, "Content-Type", "application/x-www-form-urlencoded")
+		require.Equal(t, 303, got.status)
+		value, _, _ := strings.Cut(got.header.Get("Set-Cookie"), ";")
+		return []string{"Cookie", value}
+	}
+	closed := func(cfg *httpapi.Config) { cfg.WebhookSecrets, cfg.GuardReads = []string{"the-secret"}, true }
+	keys := func(cfg *httpapi.Config) { cfg.APIKeys = []httpapi.APIKey{{Key: "the-key"}} }
+	tokens := func(cfg *httpapi.Config) { cfg.ReadTokens = []httpapi.ReadToken{{Token: "the-token"}} }
+	for _, tc := range []struct {
+		scheme     string
+		configure  []func(*httpapi.Config)
+		credential func(b *bundle) [][]string // each by itself
+	}{
+		{"webhook_secret", []func(*httpapi.Config){closed}, func(*bundle) [][]string { return [][]string{{"X-Webhook-Secret", "the-secret"}} }},
+		{"read_token", []func(*httpapi.Config){tokens}, func(*bundle) [][]string { return [][]string{{"Authorization", "Bearer the-token"}} }},
+		{"api_key", []func(*httpapi.Config){closed, keys}, func(*bundle) [][]string { return [][]string{{"Authorization", "ApiKey the-key"}} }},
+		{"session", []func(*httpapi.Config){tokens, keys}, func(b *bundle) [][]string {
+			return [][]string{login(b, "the-token"), login(b, "the-key")}
+		}},
+	} {
+		t.Run(tc.scheme, func(t *testing.T) {
+			t.Parallel()
+			b := everything(t, tc.configure...)
+			headers := tc.credential(b)
+			for _, operation := range contract().Operations {
+				if strings.HasPrefix(operation.Path, "/v1/stream") {
+					continue // there is nothing to stream here, and they are guarded as all reading is
+				}
+				refused := func(headers ...string) bool {
+					status := b.do(t, operation.Method, at(operation.Path), nil, headers...).status
+					return status == 401 || status == 403
+				}
+				opens := refused() && slices.ContainsFunc(headers, func(h []string) bool { return !refused(h...) })
+				require.Equal(t, slices.Contains(operation.Schemes, tc.scheme), opens, operation.Name())
+			}
+		})
 	}
 }
 

@@ -23,7 +23,10 @@ type Operation struct {
 	ID           string
 	Statuses     []int    // that it may answer with, besides those that every route may
 	Query        []string // its query parameters
-	Guarded      bool     // some need a secret, a key or a token
+	Schemes      []string // the security schemes of which one is enough; none where it is open to everybody
+	Reads        bool     // it takes a body
+	// Codes are those of its problems, by status. Novu's errors have none.
+	Codes map[int][]string
 
 	pattern *regexp.Regexp
 	spec    operationSpec
@@ -81,7 +84,13 @@ type headerSpec struct {
 
 type contentSpec struct {
 	Content map[string]struct {
-		Schema json.RawMessage `json:"schema"`
+		Schema struct {
+			Properties struct {
+				Type struct {
+					Enum []string `json:"enum"`
+				} `json:"type"`
+			} `json:"properties"`
+		} `json:"schema"`
 	} `json:"content"`
 }
 
@@ -113,31 +122,47 @@ func Load() (*Contract, error) {
 	for _, path := range slices.Sorted(maps.Keys(spec.Paths)) {
 		for _, method := range slices.Sorted(maps.Keys(spec.Paths[path])) {
 			one := spec.Paths[path][method]
-			o := &Operation{Method: strings.ToUpper(method), Path: path, ID: one.OperationID, Guarded: len(one.Security) > 0, spec: one}
-			o.pattern = patternOf(path)
-			for status := range one.Responses {
-				number, err := strconv.Atoi(status)
-				if err != nil {
-					return nil, fmt.Errorf("read statuses of %s: %w", o.Name(), err)
-				}
-				o.Statuses = append(o.Statuses, number)
+			o, err := operationOf(method, path, one, spec.Components.Parameters)
+			if err != nil {
+				return nil, err
 			}
-			slices.Sort(o.Statuses)
-			for _, parameter := range one.Parameters {
-				if shared, ok := spec.Components.Parameters[after(parameter.Ref)]; ok {
-					parameter = shared
-				}
-				if parameter.In == "query" {
-					o.Query = append(o.Query, parameter.Name)
-				}
-			}
-			slices.Sort(o.Query)
 			c.Operations = append(c.Operations, o)
 		}
 	}
 	// What is named goes before what is any.
 	slices.SortStableFunc(c.Operations, func(a, b *Operation) int { return strings.Count(a.Path, "{") - strings.Count(b.Path, "{") })
 	return c, nil
+}
+
+func operationOf(method, path string, spec operationSpec, shared map[string]parameterSpec) (*Operation, error) {
+	o := &Operation{
+		Method: strings.ToUpper(method), Path: path, ID: spec.OperationID, Reads: spec.RequestBody != nil,
+		Codes: map[int][]string{}, pattern: patternOf(path), spec: spec,
+	}
+	for text, response := range spec.Responses {
+		status, err := strconv.Atoi(text)
+		if err != nil {
+			return nil, fmt.Errorf("read statuses of %s: %w", o.Name(), err)
+		}
+		o.Statuses = append(o.Statuses, status)
+		for _, kind := range response.Content["application/problem+json"].Schema.Properties.Type.Enum {
+			o.Codes[status] = append(o.Codes[status], strings.TrimPrefix(kind, "urn:webhookd:problem:"))
+		}
+	}
+	slices.Sort(o.Statuses)
+	for _, parameter := range spec.Parameters {
+		if known, ok := shared[after(parameter.Ref)]; ok {
+			parameter = known
+		}
+		if parameter.In == "query" {
+			o.Query = append(o.Query, parameter.Name)
+		}
+	}
+	slices.Sort(o.Query)
+	for _, way := range spec.Security {
+		o.Schemes = slices.AppendSeq(o.Schemes, maps.Keys(way))
+	}
+	return o, nil
 }
 
 // after gives the name that a reference ends with.
