@@ -62,7 +62,7 @@ interop: ## Run the public clients of the trigger API (npm, Go, the Ruby client'
 .PHONY: contracts
 contracts: ## Check that the OpenAPI and AsyncAPI documents are in step with the program, and with their own rules
 	go test -count=1 ./internal/asyncapi ./internal/openapi/...
-	go test -count=1 -run OpenAPI ./internal/httpapi
+	go test -count=1 -run OpenAPI ./internal/httpapi ./cmd/webhookd
 	packages=$$(scripts/npm-install interop/openapi) && interop/openapi/lint "$$packages" internal/openapi/openapi.json
 	packages=$$(scripts/npm-install interop/asyncapi) && node interop/asyncapi/lint.js "$$packages" internal/asyncapi/asyncapi.json
 
