@@ -22,6 +22,7 @@ const (
 // routePages says where the pages for people are.
 func (s *Server) routePages() {
 	s.app.Get("/assets/:hash/:name", s.getAsset)
+	s.app.Get("/api", s.getAPIPage)
 	s.app.Get("/login", s.getLogin)
 	s.app.Post("/login", s.guardForm, s.postLogin)
 	s.app.Post("/logout", s.guardForm, s.postLogout)

@@ -77,7 +77,7 @@ func TestReadTokens(t *testing.T) {
 }
 
 // open are the routes that show nothing of any account.
-var open = []string{"/healthz", "/readyz", "/assets/:hash/:name", "/login", "/asyncapi.json", "/openapi.json"}
+var open = []string{"/healthz", "/readyz", "/assets/:hash/:name", "/login", "/api", "/asyncapi.json", "/openapi.json"}
 
 // readRoutes gives the paths of all routes for GET that are not open, with ids of the account default in them.
 func readRoutes(t *testing.T, b *bundle) []string {

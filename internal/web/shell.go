@@ -40,7 +40,9 @@ var pages = parseTemplates(templateFiles)
 
 // parseTemplates gives each page's template together with the layout and the parts that pages share (named _…).
 func parseTemplates(files fs.FS) map[string]*template.Template {
-	base := template.Must(template.New("layout.html").ParseFS(files, "templates/layout.html"))
+	// A template takes one value; pair makes one of two.
+	functions := template.FuncMap{"pair": func(a, b any) []any { return []any{a, b} }}
+	base := template.Must(template.New("layout.html").Funcs(functions).ParseFS(files, "templates/layout.html"))
 	shared, err := fs.Glob(files, "templates/_*.html")
 	if err != nil {
 		panic("find templates: " + err.Error())

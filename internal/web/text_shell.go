@@ -11,7 +11,7 @@ var shellTexts = map[string]text{
 	"shell.account":    {"Account: %s", "Konto: %s"},
 	"shell.zone":       {"Times are in %s.", "Godziny w strefie %s."},
 	"shell.version":    {"webhookd %s", "webhookd %s"},
-	"shell.api":        {"Routes of the API", "Ścieżki API"},
+	"shell.api":        {"API", "API"},
 	"theme.auto":       {"System", "Systemowe"},
 	"theme.light":      {"Light", "Jasne"},
 	"theme.dark":       {"Dark", "Ciemne"},

@@ -1,0 +1,35 @@
+package web
+
+var apiTexts = map[string]text{
+	"api.title": {"The API", "API"},
+	"api.lead": {
+		"What programs can ask this server for. Programs read the same as an OpenAPI 3.1 document:",
+		"O co programy mogą pytać ten serwer. Dla programów jest to samo jako dokument OpenAPI 3.1:",
+	},
+	"api.events": {
+		"What webhookd says on NATS is in an AsyncAPI 3 document:",
+		"To, co webhookd mówi przez NATS, jest w dokumencie AsyncAPI 3:",
+	},
+	"api.english":    {"The descriptions are in English in every language of the pages.", "Opisy ścieżek są po angielsku."},
+	"api.routes":     {"Routes", "Ścieżki"},
+	"api.who":        {"Who may ask", "Kto może pytać"},
+	"api.anybody":    {"anybody", "każdy"},
+	"api.one":        {"one of:", "jedno z:"},
+	"api.schemes":    {"Secrets, keys and tokens", "Hasła, klucze i tokeny"},
+	"api.where":      {"Where it goes", "Gdzie się go podaje"},
+	"api.parameters": {"Parameters", "Parametry"},
+	"api.name":       {"Name", "Nazwa"},
+	"api.in":         {"In", "Miejsce"},
+	"api.value":      {"Value", "Wartość"},
+	"api.meaning":    {"Meaning", "Znaczenie"},
+	"api.required":   {"must be there", "wymagane"},
+	"api.optional":   {"may be missing", "opcjonalne"},
+	"api.body":       {"Body", "Treść zapytania"},
+	"api.answers":    {"Answers", "Odpowiedzi"},
+	"api.headers":    {"Headers:", "Nagłówki:"},
+	"api.example":    {"Example: %s", "Przykład: %s"},
+	"api.schemas":    {"Objects", "Obiekty"},
+	"api.query":      {"query", "zapytanie"},
+	"api.path":       {"path", "ścieżka"},
+	"api.header":     {"header", "nagłówek"},
+}
