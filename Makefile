@@ -81,6 +81,10 @@ bench: ## Measure everything, most of an hour on a quiet machine, and write docs
 bench-short: ## As bench, for a few minutes; the result goes to bin/bench-short
 	$(MAKE) bench BENCH="-short -out bin/bench-short $(BENCH)"
 
+.PHONY: board-load
+board-load: ## Measure what the live board costs a browser with 500 open calls at 100 webhooks/s, and that it drops nothing
+	WEBHOOKD_BOARD_LOAD=1 scripts/with-chromium go test -count=1 -run TestTheBoardUnderLoad -v ./cmd/webhookd
+
 .PHONY: bench-micro
 bench-micro: ## Run Go's benchmarks, for benchstat, and keep what they say in docs/benchmarks/raw/micro.txt
 	mkdir -p bin docs/benchmarks/raw

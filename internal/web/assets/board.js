@@ -180,8 +180,20 @@ const today = new Map(); // by key: answered today
 const personPattern = $("person");
 
 // Those who have a call come first, each kind by name.
+const collator = new Intl.Collator(document.documentElement.lang);
 const personOrder = (a, b) =>
-  (a.dataset.state === "free") - (b.dataset.state === "free") || a.dataset.name.localeCompare(b.dataset.name);
+  (a.dataset.state === "free") - (b.dataset.state === "free") || collator.compare(a.dataset.name, b.dataset.name);
+
+function placePerson(list, row) {
+  row.remove();
+  let from = 0, to = list.children.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (personOrder(row, list.children[middle]) < 0) to = middle;
+    else from = middle + 1;
+  }
+  list.insertBefore(row, list.children[from] ?? null);
+}
 
 function drawPeople(engaged) {
   const list = $("people");
@@ -198,10 +210,13 @@ function drawPeople(engaged) {
     }
     const now = engaged.get(key);
     const state = now?.state ?? "free";
-    if (known.row.dataset.state !== state) {
+    const drawnAs = `${state}/${now?.call.id}/${now?.call.name || now?.call.number}/${now?.since}/${today.get(key)}`;
+    if (known.drawnAs === drawnAs) continue;
+    known.drawnAs = drawnAs;
+    const was = known.row.dataset.state;
+    if (was !== state) {
       known.row.dataset.state = state;
-      const next = [...list.children].find((other) => other !== known.row && personOrder(known.row, other) < 0);
-      list.insertBefore(known.row, next ?? null);
+      if (was === undefined || (was === "free") !== (state === "free")) placePerson(list, known.row);
     }
     put(known.state, text(`person.${state}`));
     known.since = now ? Date.parse(now.since) || 0 : 0;
