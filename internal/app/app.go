@@ -10,6 +10,7 @@ import (
 	"net"
 	"time"
 
+	"webhookd/internal/backlog"
 	"webhookd/internal/config"
 	"webhookd/internal/due"
 	"webhookd/internal/flow"
@@ -48,6 +49,7 @@ type App struct {
 	ingest   *ingest.Ingest
 	due      *due.Runner
 	relay    *relay.Relay
+	backlog  *backlog.Runner
 	http     *httpapi.Server
 	handlers *handlers
 }
@@ -119,6 +121,7 @@ func (a *App) build(options Options) error {
 		Store: a.store, Bus: a.bus, Logger: a.log, Now: options.Now,
 		Options: flow.Options{RingLimit: a.cfg.RingLimit, CallLimit: a.cfg.CallLimit},
 	})
+	a.backlog = backlog.New(backlog.Config{Store: a.store, Logger: a.log})
 	scrapes, err := metrics.Handler(metrics.Sources{
 		Ingest: a.ingest.Stats, Due: a.due.Stats, Relay: a.relay.Stats, Dispatch: a.handlers.dispatcher.Stats,
 		Now: options.Now,
@@ -134,6 +137,7 @@ func (a *App) build(options Options) error {
 		TriggerReader: a.store, APIKeys: apiKeys(a.cfg), ReadTokens: readTokens(a.cfg),
 		GuardReads:    !loopback(a.listener.Addr()),
 		DefaultRegion: a.cfg.DefaultRegion, Version: options.Version, Logger: a.log, Now: options.Now,
+		Statistics: statistics(a.cfg), Zone: a.cfg.TimeZone,
 	})
 	return nil
 }
@@ -152,6 +156,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.run("relay", a.schema.before(a.relay.Run), nil)
 	a.run("handlers", a.schema.before(a.keepHandlers), nil)
 	a.run("due rows", a.schema.before(a.due.Run), nil)
+	a.run("statistics", a.schema.before(a.backlog.Run), nil)
 	a.run("ingest", a.ingest.Run, func(context.Context) error { a.ingest.Stop(); return nil })
 	a.run("http", func(context.Context) error { return a.http.Serve(a.listener) }, a.http.Shutdown)
 	return nil

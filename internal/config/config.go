@@ -38,6 +38,10 @@ type Config struct {
 	StopTimeout    time.Duration         // how long a graceful stop may take
 	CloseCauses    map[string]CloseCause // additions to the table of close causes, by cause in upper case
 
+	TimeZone     *time.Location // by which statistics tell days and hours apart
+	AnswerWithin time.Duration  // longest wait of a call that was answered in time, whole seconds
+	AbandonAfter time.Duration  // longest wait of a call that was abandoned too soon to count, whole seconds
+
 	HandlersFile    string            // YAML file of handlers; empty: none
 	HandlerFailures int               // failures in a row after which a handler is switched off
 	APIKeys         []APIKey          // keys of the trigger API; none: it is open on loopback, closed elsewhere

@@ -2,6 +2,7 @@ package config
 
 import (
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -158,6 +159,21 @@ var table = []option{
 		read: (*Config).readCloseCauses,
 		show: showCloseCauses,
 	},
+	field(option{
+		key: "time_zone", value: "zone", fallback: "UTC",
+		help: "time zone by which statistics tell days and hours apart, as Europe/Warsaw",
+		more: "A name of the IANA time zone database. A question may name another one. What is stored is UTC, always.",
+	}, func(c *Config) **time.Location { return &c.TimeZone }, parseZone, showZone),
+	field(option{
+		key: "answer_within", value: formDuration, fallback: "20s",
+		help: "longest wait of a call that was answered in time, for the service level, from 0s to 24h",
+		more: "In whole seconds. A question may give another one; it holds for calls of the past, too.",
+	}, func(c *Config) *duration { return (*duration)(&c.AnswerWithin) }, parseThreshold, duration.String),
+	field(option{
+		key: "abandon_after", value: formDuration, fallback: "5s",
+		help: "longest wait of an abandoned call that counts as abandoned too soon, from 0s to 24h",
+		more: "In whole seconds. Such calls are left out of service level and abandon rate. A question may give another one.",
+	}, func(c *Config) *duration { return (*duration)(&c.AbandonAfter) }, parseThreshold, duration.String),
 	field(option{
 		key: "handlers_file", named: "handlers", value: "file",
 		help: "YAML file of the handlers that are kept in files; empty: none",

@@ -226,7 +226,9 @@ func TestTamperedCursor(t *testing.T) {
 func TestStoreThatIsAway(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(cfg *httpapi.Config) { cfg.Reader = away{} })
-	for _, path := range []string{"/v1/calls", "/v1/calls/" + aCall, "/v1/calls/" + aCall + "/timeline", "/v1/dialogs/" + aDialog} {
+	for _, path := range []string{
+		"/v1/calls", "/v1/calls/" + aCall, "/v1/calls/" + aCall + "/timeline", "/v1/dialogs/" + aDialog, "/v1/stats",
+	} {
 		got := b.get(t, path)
 		requireProblem(t, got, 503, "storage_unavailable")
 		require.Equal(t, "5", got.header.Get("Retry-After"))

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"webhookd/internal/ingest"
+	"webhookd/internal/stats"
+	"webhookd/internal/statsapi"
 	"webhookd/internal/store"
 )
 
@@ -47,6 +49,7 @@ type Reader interface {
 	Dialog(ctx context.Context, key store.Key) (store.Leg, error)
 	Entries(ctx context.Context, call store.Key) ([]store.Entry, error)
 	Changes(ctx context.Context, call store.Key) ([]store.OutboxRow, error)
+	statsapi.Reader
 }
 
 // Dependency is something that webhookd needs in order to work, as GET /readyz shows it.
@@ -119,10 +122,13 @@ type Config struct {
 	// region that calls are derived with, or national numbers are not found.
 	DefaultRegion string
 	// Zone is where the pages show times; nil is UTC.
-	Zone    *time.Location
-	Version string
-	Logger  *slog.Logger
-	Now     func() time.Time
+	Zone *time.Location
+	// Statistics is what a question about statistics means that says nothing else. The zero Statistics has the defaults of
+	// stats.
+	Statistics statsapi.Defaults
+	Version    string
+	Logger     *slog.Logger
+	Now        func() time.Time
 }
 
 func (c Config) withDefaults() Config {
@@ -135,6 +141,7 @@ func (c Config) withDefaults() Config {
 	c.RequestTimeout = orDefault(c.RequestTimeout, DefaultRequestTimeout)
 	c.MaxConnections = orDefault(c.MaxConnections, DefaultMaxConnections)
 	c.DefaultRegion = orDefault(c.DefaultRegion, DefaultRegion)
+	c.Statistics = orDefault(c.Statistics, statsapi.Defaults{Thresholds: stats.DefaultThresholds()})
 	c.Version = orDefault(c.Version, "unknown")
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,7 +30,9 @@ func TestEveryProblemIsDocumented(t *testing.T) {
 	for _, route := range triggerRoutes() {
 		require.Contains(t, string(documentation), "| `"+route+"` |", "docs/http-api.md does not list it")
 	}
-	for _, parameter := range append([]string{"limit", "page", "pageSize", "after", "key"}, filterParameters...) {
+	require.Contains(t, string(documentation), "| `GET /v1/stats` |")
+	parameters := slices.Concat([]string{"limit", "page", "pageSize", "after", "key"}, filterParameters, statsParameters)
+	for _, parameter := range parameters {
 		require.Contains(t, string(documentation), "| `"+parameter+"` |", "docs/http-api.md does not explain it")
 	}
 }

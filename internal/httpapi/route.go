@@ -32,6 +32,7 @@ func (s *Server) route() {
 		s.app.Delete("/v1/quarantine/:id", s.guardChange, s.deleteRefused)
 		s.app.Post("/v1/quarantine/:id/redrive", s.guardChange, s.postRedrive)
 	}
+	s.app.Get("/v1/stats", s.guardRead, s.getStats)
 	if s.cfg.Triggers != nil {
 		s.routeTriggers()
 	}
@@ -63,6 +64,7 @@ func (s *Server) getIndex(c *fiber.Ctx) error {
 		"POST /v1/calls/{call_uuid}/close",
 		"GET /v1/dialogs/{dialog_uuid}",
 		"GET /v1",
+		"GET /v1/stats",
 		"GET /healthz",
 		"GET /readyz",
 	}

@@ -10,6 +10,7 @@ import (
 	"webhookd/internal/correlate"
 	"webhookd/internal/dialog"
 	"webhookd/internal/dispatch"
+	"webhookd/internal/stats"
 	"webhookd/internal/store"
 )
 
@@ -119,6 +120,16 @@ func index(call *correlate.Call) store.Index {
 	return store.Index{
 		State: call.State, Direction: call.Direction, Disposition: string(call.Disposition),
 		HangupBy: string(call.HangupBy), Missed: call.Missed, Connected: call.Connected,
-		StartedAt: call.StartedAt, EndedAt: call.EndedAt, Keys: slices.Compact(keys),
+		StartedAt: call.StartedAt, EndedAt: call.EndedAt, Keys: slices.Compact(keys), Facts: Facts(call),
 	}
+}
+
+// Facts gives what counts of a call in statistics, as it is stored.
+func Facts(call *correlate.Call) []stats.Fact {
+	facts := stats.FactsOf(call)
+	for i := range facts {
+		facts[i].Project = store.BoundedKey(facts[i].Project)
+		facts[i].Consultant = store.BoundedKey(facts[i].Consultant)
+	}
+	return facts
 }

@@ -9,10 +9,12 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"webhookd/internal/flow"
 	"webhookd/internal/ingest"
+	"webhookd/internal/stats"
 	"webhookd/internal/store"
 )
 
@@ -114,8 +116,13 @@ func (g *group) compareCalls(ctx context.Context, keys []store.Key, derived []st
 	if err != nil {
 		return err
 	}
+	facts, err := g.tx.FactsOf(ctx, keys)
+	if err != nil {
+		return err
+	}
 	stored := map[store.Key]store.Call{}
 	for _, call := range rows {
+		call.Index.Facts = facts[store.Key{Account: call.Account, UUID: call.CallUUID}]
 		stored[store.Key{Account: call.Account, UUID: call.CallUUID}] = call
 	}
 	for _, call := range derived {
@@ -166,8 +173,19 @@ func (g *group) compareCall(was, is store.Call) bool {
 	report("revision", strconv.Itoa(was.Revision), strconv.Itoa(is.Revision))
 	report("heard_at", when(was.HeardAt), when(is.HeardAt))
 	report("updated_at", when(was.UpdatedAt), when(is.UpdatedAt))
+	report("facts", shown(was.Index.Facts), shown(is.Index.Facts))
+	was.Index.Facts, is.Index.Facts = nil, nil
 	report("search", fmt.Sprintf("%+v", was.Index), fmt.Sprintf("%+v", is.Index))
 	return len(g.differences) > before
+}
+
+// shown gives what counts of a call in statistics as text.
+func shown(facts []stats.Fact) string {
+	texts := make([]string, len(facts))
+	for i, fact := range facts {
+		texts[i] = fmt.Sprintf("%+v", fact)
+	}
+	return strings.Join(texts, " ")
 }
 
 func when(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

@@ -14,6 +14,7 @@ import (
 
 	"webhookd/internal/dialog"
 	"webhookd/internal/flow"
+	"webhookd/internal/stats"
 )
 
 // Errors that callers decide on. Adapters wrap them; use errors.Is.
@@ -99,12 +100,13 @@ type Tx interface {
 	DropCalls(ctx context.Context, calls []Key) error
 	// Due gives up to limit rows whose time is at or before now, the oldest first.
 	Due(ctx context.Context, now time.Time, limit int) ([]Due, error)
+	Facts
 	Triggers
 }
 
 // Reader answers questions. Readers see a Write as soon as it has returned.
 //
-//nolint:interfacebloat // all that is asked of what is kept
+//nolint:interfacebloat // what readers ask of all of the tables
 type Reader interface {
 	// Call gives one call, also a merged one (MergedInto is set then). ErrNotFound.
 	Call(ctx context.Context, key Key) (Call, error)
@@ -128,6 +130,7 @@ type Reader interface {
 	RefusedPage(ctx context.Context, account string, before *RefusedCursor, limit int) ([]Refused, error)
 	// Refused gives one refused body, whole. ErrNotFound.
 	Refused(ctx context.Context, account string, id int64) (Refused, error)
+	FactReader
 	TriggerReader
 }
 
@@ -212,8 +215,8 @@ type Call struct {
 	HeardAt    time.Time // arrival of its last webhook, UTC
 	UpdatedAt  time.Time // UTC
 	Index      Index
-	// Stored is what the store has for Index, of which StartedAt and Keys count: search keys are written only where they
-	// differ. Tx.Calls and Tx.WholeCalls set it; nil means that it is not known.
+	// Stored is what the store has for Index, of which StartedAt, EndedAt, Keys and Facts count: search keys and facts are
+	// written only where they differ. Tx.Calls and Tx.WholeCalls set it, without Facts; nil means that it is not known.
 	Stored *Index
 }
 
@@ -237,6 +240,9 @@ type Index struct {
 	EndedAt     dialog.Time
 	// Keys are the call's parties and project in the form of the Key functions: sorted, without repeats.
 	Keys []string
+	// Facts are what counts of the call in statistics; empty while it has not ended. Their texts are bounded (BoundedKey).
+	// Nil leaves those that are stored as they are, and is what reading a call gives: Tx.FactsOf reads them.
+	Facts []stats.Fact
 }
 
 // ProjectKey gives the search key of a project id.
