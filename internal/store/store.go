@@ -106,7 +106,7 @@ type Tx interface {
 
 // Reader answers questions. Readers see a Write as soon as it has returned.
 //
-//nolint:interfacebloat // all that is asked of what is kept
+//nolint:interfacebloat // what readers ask of all of the tables
 type Reader interface {
 	// Call gives one call, also a merged one (MergedInto is set then). ErrNotFound.
 	Call(ctx context.Context, key Key) (Call, error)

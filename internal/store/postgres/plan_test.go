@@ -106,6 +106,9 @@ func TestNoQuestionReadsAWholeTable(t *testing.T) {
 			accounts(), uuids(), accounts(), pq.BoolArray(make([]bool, batch)), times(), uuids(), blanks(), blanks(), ones(),
 			ones(), ones(), ones(),
 		}},
+		"add facts": {written(addFacts), []any{
+			accounts(), pq.BoolArray(make([]bool, batch)), times(), uuids(), blanks(), blanks(), ones(), ones(), ones(), ones(),
+		}},
 		"facts":             {selectFacts, []any{accounts(), uuids()}},
 		"backlog of facts":  {selectBacklogged, []any{"acme", uuid(30_000), 100}},
 		"newest of keys":    {newestOf, []any{"acme", pq.StringArray{"project:1", "consultant:7", "number:none"}}},
