@@ -80,7 +80,7 @@ func accessible(t *testing.T, tab *browsertest.Tab, name string) {
 
 // inGroup is a call's row in a group, as an expression.
 func inGroup(call, group string) string {
-	return fmt.Sprintf(`document.querySelector('#calls-%s [data-call="%s"]')`, group, call)
+	return fmt.Sprintf(`document.querySelector('#calls-%s [data-call=%q]')`, group, call)
 }
 
 func textOf(tab *browsertest.Tab, selector string) string {
@@ -97,7 +97,7 @@ func TestTheBoardShowsACallComeTalkAndEnd(t *testing.T) {
 	// It began 65 s ago, and 60 s is too long.
 	webhooks := begun(t, "inbound_answered", 65*time.Second)
 	require.Len(t, webhooks, 8)
-	step := func(what string, group string, bodies ...string) {
+	step := func(what, group string, bodies ...string) {
 		t.Helper()
 		for _, body := range bodies {
 			post(t, s, body)
@@ -106,7 +106,7 @@ func TestTheBoardShowsACallComeTalkAndEnd(t *testing.T) {
 		tab.Until(inGroup(boardCall, group) + ` !== null`)
 		t.Logf("%s: on the board %d ms after the webhook was answered", what, time.Since(told).Milliseconds())
 	}
-	row := fmt.Sprintf(`[data-call="%s"]`, boardCall)
+	row := fmt.Sprintf(`[data-call=%q]`, boardCall)
 
 	step("waits", "waiting", webhooks[:2]...)
 	tab.Until(inGroup(boardCall, "waiting") + `.classList.contains("late")`)

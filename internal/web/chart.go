@@ -103,7 +103,7 @@ func (c *chart) lay() {
 			}
 			c.Bars = append(c.Bars, chartBar{
 				X: written(middle - wide/2), W: written(wide), Y: written(y(at + value)), H: written(y(at) - y(at+value)),
-				Class: c.Series[j].Class, Title: name + ": " + c.Series[j].Name + " " + strconv.FormatFloat(math.Round(value*10)/10, 'f', -1, 64),
+				Class: c.Series[j].Class, Title: name + ": " + c.Series[j].Name + " " + written(value),
 			})
 			at += value
 		}
