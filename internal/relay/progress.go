@@ -135,12 +135,7 @@ func (p *progress) adopt() error {
 // round publishes one window of rows.
 func (p *progress) round(rows []store.OutboxRow) error {
 	lanes := split(rows)
-	group := errgroup.Group{}
-	group.SetLimit(p.relay.config.Lanes)
-	for _, lane := range lanes {
-		group.Go(func() error { return lane.run(p) })
-	}
-	failed := group.Wait()
+	failed := p.fly(lanes)
 	for _, lane := range lanes {
 		p.take(lane)
 	}
@@ -154,6 +149,43 @@ func (p *progress) round(rows []store.OutboxRow) error {
 	}
 	p.dealt(max(p.through, through))
 	return failed
+}
+
+// flight is a lane's message that is on its way.
+type flight struct {
+	lane *lane
+	wait func(context.Context) error
+}
+
+// fly sends what the lanes have, the messages of each one after the other's PubAck, those of many lanes at once. A lane
+// that fails rests, the others go on. The first failure is returned.
+func (p *progress) fly(lanes []*lane) (failed error) {
+	flying := make([]flight, 0, p.relay.config.Lanes)
+	launch := func(lane *lane) {
+		if err := p.soft.Err(); err != nil {
+			failed = cmp.Or(failed, err)
+			return
+		}
+		if message, ok := lane.next(p); ok {
+			flying = append(flying, flight{lane, p.relay.bus.Send(message)})
+		}
+	}
+	for {
+		for len(lanes) > 0 && len(flying) < p.relay.config.Lanes {
+			launch(lanes[0])
+			lanes = lanes[1:]
+		}
+		if len(flying) == 0 {
+			return failed
+		}
+		first := flying[0]
+		flying = flying[1:]
+		if err := first.lane.landed(p, first.wait(p.hard)); err != nil {
+			failed = cmp.Or(failed, err)
+			continue
+		}
+		launch(first.lane)
+	}
 }
 
 // take takes over what a lane has done.
