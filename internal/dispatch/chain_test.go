@@ -176,7 +176,7 @@ func TestABatchInWhichHandlersMultiplyIsDivided(t *testing.T) {
       - {type: set_run_result, name: e, value: "e"}
 `)
 		var list []arrival
-		for n := range 60 {
+		for n := range 42 { // of each of which 500 events are followed
 			list = append(list, arrivals(account, call{n, customer, noon}.missed(9*time.Second)...)...)
 		}
 		require.ErrorContains(t, in.batch(t.Context(), noon, list...), "more than 20000 events came of what was to be done together")

@@ -22,7 +22,6 @@ import (
 	"webhookd/internal/dispatch"
 	"webhookd/internal/due"
 	"webhookd/internal/flow"
-	"webhookd/internal/flow/goflowtest"
 	"webhookd/internal/ingest"
 	"webhookd/internal/store"
 	"webhookd/internal/store/everystore"
@@ -93,7 +92,7 @@ type instance struct {
 	runner  *due.Runner
 }
 
-// each runs the test once on each store. Whatever it publishes is what flow engines demand.
+// each runs the test once on each store.
 func each(t *testing.T, test func(t *testing.T, in *installation)) {
 	t.Helper()
 	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
@@ -315,8 +314,8 @@ type told struct {
 	body string
 }
 
-// published gives everything that was published, in order. It holds each event against what flow engines demand, once:
-// rows of the outbox do not change.
+// published gives everything that was published, in order, each read once: rows of the outbox do not change. Whether
+// every event is as readers want it, everystore looks in the end.
 func (in *installation) published(t testing.TB) []told {
 	t.Helper()
 	in.reading.Lock()
@@ -332,7 +331,6 @@ func (in *installation) published(t testing.TB) []told {
 			messages, err := flow.Messages(row.Change, options())
 			require.NoError(t, err)
 			for _, message := range messages {
-				require.NoError(t, goflowtest.Check(message.Body), string(message.Body))
 				require.False(t, in.ids[message.ID], "published twice: %s", message.Body)
 				in.ids[message.ID] = true
 				event := told{body: string(message.Body)}

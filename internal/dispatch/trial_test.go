@@ -19,7 +19,7 @@ func (in *installation) try(t *testing.T, name string, trial triggerapi.Trial) t
 	tried, err := in.service.TryHandler(t.Context(), "", name, trial)
 	require.NoError(t, err)
 	for _, body := range tried.Events {
-		require.NoError(t, goflowtest.Check(body), string(body))
+		require.NoError(t, goflowtest.Published(body), string(body))
 	}
 	return tried
 }
