@@ -43,13 +43,18 @@ func (b *Bus) Send(message flow.Message) (wait func(ctx context.Context) error) 
 		set(key, value)
 	}
 	set(jetstream.MsgIDHeader, message.ID)
+	return b.send("publish event", &nats.Msg{Subject: message.Subject, Header: header, Data: message.Body})
+}
+
+// send is what Send and PutCall have in common.
+func (b *Bus) send(doing string, message *nats.Msg) (wait func(ctx context.Context) error) {
 	standing := b.link.context()
 	if standing.Err() != nil {
-		return func(context.Context) error { return fmt.Errorf("publish event: %w", ErrDisconnected) }
+		return func(context.Context) error { return fmt.Errorf("%s: %w", doing, ErrDisconnected) }
 	}
-	ack, err := b.js.PublishMsgAsync(&nats.Msg{Subject: message.Subject, Header: header, Data: message.Body})
+	ack, err := b.js.PublishMsgAsync(message)
 	if err != nil {
-		return func(ctx context.Context) error { return fmt.Errorf("publish event: %w", explain(ctx, err)) }
+		return func(ctx context.Context) error { return fmt.Errorf("%s: %w", doing, explain(ctx, err)) }
 	}
 	return func(ctx context.Context) error {
 		var err error
@@ -62,7 +67,7 @@ func (b *Bus) Send(message flow.Message) (wait func(ctx context.Context) error) 
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
-		return fmt.Errorf("publish event: %w", explain(ctx, err))
+		return fmt.Errorf("%s: %w", doing, explain(ctx, err))
 	}
 }
 

@@ -90,9 +90,11 @@ func (b *faultyBus) Send(message flow.Message) func(context.Context) error {
 	}
 }
 
-func (b *faultyBus) PutCall(ctx context.Context, key string, value []byte) error {
-	if err := b.attempt(ctx, key); err != nil {
-		return err
+func (b *faultyBus) PutCall(key string, value []byte) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := b.attempt(ctx, key); err != nil {
+			return err
+		}
+		return b.Bus.PutCall(key, value)(ctx)
 	}
-	return b.Bus.PutCall(ctx, key, value)
 }

@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -255,21 +254,47 @@ func (p *progress) save(behind time.Duration) error {
 	return unshown
 }
 
-// flush changes the bucket, many keys at once.
+// dropsAtOnce is how many keys are removed at once.
+const dropsAtOnce = 16
+
+// flush changes the bucket, many keys at once. What was changed is no longer in p.show.
 func (p *progress) flush() error {
-	var mu sync.Mutex
-	group := errgroup.Group{}
-	group.SetLimit(p.relay.config.Lanes)
-	for key, one := range maps.Clone(p.show) {
-		group.Go(func() error {
-			if err := one.apply(p.hard, p.relay); err != nil {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			delete(p.show, key)
-			return nil
+	var failed error
+	for chunk := range slices.Chunk(slices.Collect(maps.Values(p.show)), p.relay.config.Lanes) {
+		failed = cmp.Or(failed, p.showAll(chunk))
+	}
+	return failed
+}
+
+// showAll changes some keys.
+func (p *progress) showAll(shows []showing) (failed error) {
+	waits := make(map[string]func(context.Context) error, len(shows))
+	drops := errgroup.Group{}
+	drops.SetLimit(dropsAtOnce)
+	dropped := make([]bool, len(shows))
+	for i, one := range shows {
+		if one.record != nil {
+			waits[one.key] = one.put(p.relay)
+			continue
+		}
+		drops.Go(func() error {
+			err := p.relay.bus.DropCall(p.hard, one.key)
+			dropped[i] = err == nil
+			return err
 		})
 	}
-	return group.Wait()
+	for key, wait := range waits {
+		if err := wait(p.hard); err != nil {
+			failed = cmp.Or(failed, err)
+			continue
+		}
+		delete(p.show, key)
+	}
+	failed = cmp.Or(failed, drops.Wait())
+	for i, one := range shows {
+		if dropped[i] {
+			delete(p.show, one.key)
+		}
+	}
+	return failed
 }

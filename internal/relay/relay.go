@@ -39,8 +39,8 @@ type Bus interface {
 	// Send hands a message over. What it returns is called once and waits until the message is on the stream.
 	// natsbus.ErrTooLarge: it never will be.
 	Send(message flow.Message) (wait func(ctx context.Context) error)
-	// PutCall and DropCall change the bucket. natsbus.ErrTooLarge: the value never fits.
-	PutCall(ctx context.Context, key string, value []byte) error
+	// PutCall and DropCall change the bucket, PutCall as Send does. natsbus.ErrTooLarge: the value never fits.
+	PutCall(key string, value []byte) (wait func(ctx context.Context) error)
 	DropCall(ctx context.Context, key string) error
 	// Up gets a value when the connection is there again.
 	Up() <-chan struct{}
