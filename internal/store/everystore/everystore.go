@@ -96,13 +96,18 @@ func afterwards(t *testing.T, open func(ctx context.Context) (store.Store, error
 // options are any: how long calls may ring and last is told, and is right whatever it is.
 var options = flow.Options{RingLimit: 10 * time.Minute, CallLimit: 4 * time.Hour}
 
-// requireReadable holds everything in the outbox, sent or not, against the rules of flow engines and the schemas.
+// enough is how many events of one type in one test are held against their schema, which takes a multiple of the time of
+// the rules. What tests publish thousands of is made by one loop.
+const enough = 100
+
+// requireReadable holds everything in the outbox, sent or not, against the rules of flow engines, and against the schemas.
 func requireReadable(ctx context.Context, open func(ctx context.Context) (store.Store, error)) (err error) {
 	st, err := open(ctx)
 	if err != nil {
 		return fmt.Errorf("look at what was published: %w", err)
 	}
 	defer func() { err = errors.Join(err, st.Close()) }()
+	seen := map[string]int{}
 	for after := int64(0); ; {
 		rows, err := st.Unsent(ctx, after, page)
 		if err != nil || len(rows) == 0 {
@@ -114,8 +119,12 @@ func requireReadable(ctx context.Context, open func(ctx context.Context) (store.
 			if err != nil {
 				return fmt.Errorf("make messages: %w", err)
 			}
-			for _, message := range messages {
-				if err := goflowtest.Published(message.Body); err != nil {
+			for i, message := range messages {
+				look := goflowtest.Published
+				if seen[row.Events[i].Type]++; seen[row.Events[i].Type] > enough {
+					look = goflowtest.Check
+				}
+				if err := look(message.Body); err != nil {
 					return fmt.Errorf("published, and no reader would take it: %w: %s", err, message.Body)
 				}
 			}
