@@ -120,8 +120,9 @@ func requireReadable(ctx context.Context, open func(ctx context.Context) (store.
 				return fmt.Errorf("make messages: %w", err)
 			}
 			for i, message := range messages {
-				look := goflowtest.Published
-				if seen[row.Events[i].Type]++; seen[row.Events[i].Type] > enough {
+				kind, look := row.Events[i].Type, goflowtest.Published
+				seen[kind]++
+				if seen[kind] > enough {
 					look = goflowtest.Check
 				}
 				if err := look(message.Body); err != nil {
