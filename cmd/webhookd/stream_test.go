@@ -13,8 +13,8 @@ import (
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
+	"webhookd/internal/eventtest"
 	"webhookd/internal/flow"
-	"webhookd/internal/flow/goflowtest"
 )
 
 // message is one message as a reader gets it from the stream.
@@ -115,7 +115,7 @@ func count(messages []message, eventType string) int {
 // requireReadable holds a message against what every reader is promised.
 func requireReadable(t *testing.T, m *message) {
 	t.Helper()
-	require.NoError(t, goflowtest.Published(m.body), "%s", m.body)
+	require.NoError(t, eventtest.Published(m.body), "%s", m.body)
 	require.Equal(t, flow.Subject(m.AccountKey, m.Type), m.subject)
 	require.Equal(t, m.Data.Trigger == nil, m.Data.Seq != nil, "an event of a call has a seq, one of a handler has none")
 }

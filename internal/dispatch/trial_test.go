@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"webhookd/internal/eventtest"
 	"webhookd/internal/flow/goflowtest"
 	"webhookd/internal/store"
 	"webhookd/internal/triggerapi"
@@ -18,8 +19,8 @@ func (in *installation) try(t *testing.T, name string, trial triggerapi.Trial) t
 	trial.Account = account
 	tried, err := in.service.TryHandler(t.Context(), "", name, trial)
 	require.NoError(t, err)
-	look := goflowtest.Published
-	if len(trial.Event) > 0 && goflowtest.Schema(trial.Event) != nil {
+	look := eventtest.Published
+	if len(trial.Event) > 0 && eventtest.Schema(trial.Event) != nil {
 		look = goflowtest.Check // the record in it is as little whole as the sample's
 	}
 	for _, body := range tried.Events {

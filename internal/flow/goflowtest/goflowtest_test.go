@@ -267,16 +267,3 @@ func changed(t *testing.T, body, change string) string {
 	require.NoError(t, err)
 	return string(data)
 }
-
-// Published asks for both: what flow engines want, and what the schemas say.
-func TestPublishedHoldsEventsAgainstTheirSchemas(t *testing.T) {
-	t.Parallel()
-	handlers := body("error")
-	require.NoError(t, goflowtest.Published([]byte(handlers)))
-	require.ErrorContains(t, goflowtest.Published([]byte(changed(t, handlers, `text=""`))), "text is empty")
-	half := body("call_ended")
-	require.NoError(t, goflowtest.Check([]byte(half)), "flow engines do not read the record")
-	require.ErrorContains(t, goflowtest.Published([]byte(half)), "legs")
-	require.ErrorContains(t, goflowtest.Schema([]byte(`{"type":"call_begun"}`)), `"call_begun" has no schema`)
-	require.Error(t, goflowtest.Schema([]byte(`[]`)))
-}

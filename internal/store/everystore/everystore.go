@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"webhookd/internal/eventtest"
 	"webhookd/internal/flow"
 	"webhookd/internal/flow/goflowtest"
 	"webhookd/internal/store"
@@ -120,7 +121,7 @@ func requireReadable(ctx context.Context, open func(ctx context.Context) (store.
 				return fmt.Errorf("make messages: %w", err)
 			}
 			for i, message := range messages {
-				kind, look := row.Events[i].Type, goflowtest.Published
+				kind, look := row.Events[i].Type, eventtest.Published
 				seen[kind]++
 				if seen[kind] > enough {
 					look = goflowtest.Check

@@ -1,4 +1,6 @@
-package goflowtest
+// Package eventtest is, for tests, what every reader of a published event is promised: the rules of flow engines
+// (goflowtest), and the schemas in docs/schemas. Only tests may import it.
+package eventtest
 
 import (
 	"bytes"
@@ -11,11 +13,13 @@ import (
 	"sync"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"webhookd/internal/flow/goflowtest"
 )
 
 // Published says what is wrong with the body of a message that was published: what a flow engine would refuse (see
-// [Check]), and what is not as the schema of its type in docs/schemas has it. nil if nothing is.
-func Published(body []byte) error { return errors.Join(Check(body), Schema(body)) }
+// [goflowtest.Check]), and what is not as the schema of its type in docs/schemas has it. nil if nothing is.
+func Published(body []byte) error { return errors.Join(goflowtest.Check(body), Schema(body)) }
 
 // Schema says what in the body of a message is not as the schema of its type has it; nil if all is.
 func Schema(body []byte) error {
