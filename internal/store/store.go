@@ -90,8 +90,8 @@ type Tx interface {
 	Journal(ctx context.Context, after int64, limit int) ([]Entry, error)
 	// EntriesOf gives, in journal order, the entries that are about one of the keys, each a dialog or a call.
 	EntriesOf(ctx context.Context, keys []Key) ([]Entry, error)
-	// ChangesOf gives the outbox history of calls in order.
-	ChangesOf(ctx context.Context, calls []Key) ([]OutboxRow, error)
+	// EventsOf gives the outbox history of calls in order, without the records.
+	EventsOf(ctx context.Context, calls []Key) ([]OutboxRow, error)
 	// DropCalls removes calls with their search keys; those that are not there are no error.
 	DropCalls(ctx context.Context, calls []Key) error
 	// Due gives up to limit rows whose time is at or before now, the oldest first.

@@ -98,7 +98,7 @@ func TestNoQuestionReadsAWholeTable(t *testing.T) {
 		"put keys":          {written(putKeys), []any{accounts(), uuids(), times(), same("{number:1}")}},
 		"journal":           {selectJournal, []any{39_000, 100}},
 		"entries of keys":   {entriesOfKeys, []any{accounts(), uuids()}},
-		"changes of calls":  {changesOfCalls, []any{accounts(), uuids()}},
+		"changes of calls":  {eventsOfCalls, []any{accounts(), uuids()}},
 		"drop calls":        {dropCalls, []any{accounts(), uuids()}},
 		"entries of a call": {entriesOfCall, []any{"acme", uuid(77)}},
 		"append": {appendEntries, []any{
