@@ -99,7 +99,7 @@ var options = flow.Options{RingLimit: 10 * time.Minute, CallLimit: 4 * time.Hour
 
 // enough is how many events of one type in one test are held against their schema, which takes a multiple of the time of
 // the rules. What tests publish thousands of is made by one loop.
-const enough = 100
+const enough = 25
 
 // requireReadable holds everything in the outbox, sent or not, against the rules of flow engines, and against the schemas.
 func requireReadable(ctx context.Context, open func(ctx context.Context) (store.Store, error)) (err error) {
