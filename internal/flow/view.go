@@ -86,7 +86,8 @@ func firstObject(text []byte) []byte {
 		case c == '{':
 			depth++
 		case c == '}':
-			if depth--; depth == 0 {
+			depth--
+			if depth == 0 {
 				return text[:i+1]
 			}
 		}
