@@ -16,6 +16,7 @@ import (
 	"webhookd/internal/httpapi"
 	"webhookd/internal/ingest"
 	"webhookd/internal/ingest/spool"
+	"webhookd/internal/live"
 	"webhookd/internal/metrics"
 	"webhookd/internal/natsbus"
 	"webhookd/internal/relay"
@@ -32,11 +33,12 @@ type Options struct {
 
 // App is one webhookd.
 type App struct {
-	cfg    config.Config
-	log    *slog.Logger
-	now    func() time.Time
-	stack  stack
-	failed chan error
+	cfg     config.Config
+	log     *slog.Logger
+	now     func() time.Time
+	version string
+	stack   stack
+	failed  chan error
 
 	listener net.Listener
 	profiles net.Listener // nil unless it is asked for
@@ -48,6 +50,7 @@ type App struct {
 	ingest   *ingest.Ingest
 	due      *due.Runner
 	relay    *relay.Relay
+	live     *live.Board
 	http     *httpapi.Server
 	handlers *handlers
 }
@@ -63,7 +66,7 @@ func New(ctx context.Context, cfg config.Config, options Options) (_ *App, err e
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	a.now = options.Now
+	a.now, a.version = options.Now, options.Version
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.stack.unwind(context.WithoutCancel(ctx)))
@@ -119,6 +122,8 @@ func (a *App) build(options Options) error {
 		Store: a.store, Bus: a.bus, Logger: a.log, Now: options.Now,
 		Options: flow.Options{RingLimit: a.cfg.RingLimit, CallLimit: a.cfg.CallLimit},
 	})
+	a.live = live.New(a.bus)
+	a.stack.push("live calls", func(context.Context) error { a.live.Stop(); return nil })
 	scrapes, err := metrics.Handler(metrics.Sources{
 		Ingest: a.ingest.Stats, Due: a.due.Stats, Relay: a.relay.Stats, Dispatch: a.handlers.dispatcher.Stats,
 		Now: options.Now,
@@ -127,8 +132,8 @@ func (a *App) build(options Options) error {
 		return err
 	}
 	a.http = httpapi.New(httpapi.Config{
-		Metrics: scrapes,
-		Intake:  a.ingest, Reader: a.store, Quarantine: a.ingest, Ready: a.ready,
+		Metrics: scrapes, Live: a.live,
+		Intake: a.ingest, Reader: a.store, Quarantine: a.ingest, Ready: a.ready,
 		WebhookHeader: a.cfg.WebhookHeader, WebhookSecrets: secrets(a.cfg), BodyLimit: a.cfg.BodyLimit,
 		Triggers: a.handlers.service, Directory: a.handlers.service, Handlers: a.handlers.service,
 		TriggerReader: a.store, APIKeys: apiKeys(a.cfg),
@@ -152,6 +157,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.run("relay", a.schema.before(a.relay.Run), nil)
 	a.run("handlers", a.schema.before(a.keepHandlers), nil)
 	a.run("due rows", a.schema.before(a.due.Run), nil)
+	a.run("nats service", a.answerOnNATS, nil)
 	a.run("ingest", a.ingest.Run, func(context.Context) error { a.ingest.Stop(); return nil })
 	a.run("http", func(context.Context) error { return a.http.Serve(a.listener) }, a.http.Shutdown)
 	return nil
@@ -203,6 +209,9 @@ func (a *App) NATSURL() string {
 	}
 	return a.cfg.NATSURL.String()
 }
+
+// WebSocketURL is where clients in browsers find the embedded NATS server; "" if it has no WebSocket.
+func (a *App) WebSocketURL() string { return a.bus.WebSocketURL() }
 
 // Empty says whether no webhook was ever received.
 func (a *App) Empty(ctx context.Context) (bool, error) { return a.store.Empty(ctx) }

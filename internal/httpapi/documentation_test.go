@@ -26,10 +26,11 @@ func TestEveryProblemIsDocumented(t *testing.T) {
 	} {
 		require.Contains(t, string(documentation), "| `"+code+"` |", "docs/http-api.md does not explain it")
 	}
-	for _, route := range triggerRoutes() {
+	for _, route := range append(triggerRoutes(), streamRoutes...) {
 		require.Contains(t, string(documentation), "| `"+route+"` |", "docs/http-api.md does not list it")
 	}
-	for _, parameter := range append([]string{"limit", "page", "pageSize", "after", "key"}, filterParameters...) {
+	parameters := append([]string{"limit", "page", "pageSize", "after", "key"}, filterParameters...)
+	for _, parameter := range append(parameters, streamParameters...) {
 		require.Contains(t, string(documentation), "| `"+parameter+"` |", "docs/http-api.md does not explain it")
 	}
 }

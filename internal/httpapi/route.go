@@ -12,6 +12,7 @@ func (s *Server) route() {
 	s.app.Get("/readyz", s.getReadiness)
 
 	s.app.Use(s.guardLocal)
+	s.app.Get("/asyncapi.json", getAsyncAPI)
 	s.app.Post("/v1/webhooks", s.postWebhook)
 	s.app.Post("/v1/webhooks/:account", s.postAccountWebhook)
 
@@ -24,6 +25,10 @@ func (s *Server) route() {
 	s.app.Get("/v1/calls/:call_uuid/timeline", s.guardRead, s.getTimeline)
 	s.app.Post("/v1/calls/:call_uuid/close", s.postClose)
 	s.app.Get("/v1/dialogs/:dialog_uuid", s.guardRead, s.getDialog)
+	if s.cfg.Live != nil {
+		s.app.Get("/v1/stream", s.guardRead, s.getStream)
+		s.app.Get("/v1/stream/calls", s.guardRead, s.getCallStream)
+	}
 	if s.cfg.Triggers != nil {
 		s.routeTriggers()
 	}
@@ -39,8 +44,12 @@ func (s *Server) getIndex(c *fiber.Ctx) error {
 		"GET /v1/calls/{call_uuid}/timeline",
 		"POST /v1/calls/{call_uuid}/close",
 		"GET /v1/dialogs/{dialog_uuid}",
+		"GET /asyncapi.json",
 		"GET /healthz",
 		"GET /readyz",
+	}
+	if s.cfg.Live != nil {
+		routes = append(routes, streamRoutes...)
 	}
 	if s.cfg.Triggers != nil {
 		routes = append(routes, triggerRoutes()...)
