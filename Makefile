@@ -44,12 +44,17 @@ fixtures: build ## Post every recorded webhook in fixtures/ to the webhookd that
 
 .PHONY: test
 test: ## Run all tests, on a real Postgres (WEBHOOKD_TEST_DATABASE_URL, or a throw-away one), NATS and Chromium
-	scripts/with-chromium scripts/with-postgres go test ./...
+	scripts/with-chromium scripts/with-axe scripts/with-postgres go test ./...
 
 .PHONY: race
 race: ## Run all tests with the race detector
 	scripts/need-cc
-	scripts/with-chromium scripts/with-postgres go test $(RACE) -timeout 12m ./...
+	scripts/with-chromium scripts/with-axe scripts/with-postgres go test $(RACE) -timeout 12m ./...
+
+.PHONY: browser
+browser: ## Look at every page in a real Chromium, with axe-core; the pictures go to bin/browser
+	rm -rf bin/browser && mkdir -p bin/browser
+	scripts/with-chromium scripts/with-axe go test -count=1 -artifacts -outputdir bin/browser -run InABrowser ./internal/app
 
 .PHONY: orders
 orders: ## Try every order of every scenario's webhooks (the race detector makes that too slow to do under it)

@@ -10,6 +10,7 @@ import (
 	"net"
 	"time"
 
+	"webhookd/internal/backlog"
 	"webhookd/internal/config"
 	"webhookd/internal/due"
 	"webhookd/internal/flow"
@@ -51,6 +52,7 @@ type App struct {
 	due      *due.Runner
 	relay    *relay.Relay
 	live     *live.Board
+	backlog  *backlog.Runner
 	http     *httpapi.Server
 	handlers *handlers
 }
@@ -124,6 +126,7 @@ func (a *App) build(options Options) error {
 	})
 	a.live = live.New(a.bus)
 	a.stack.push("live calls", func(context.Context) error { a.live.Stop(); return nil })
+	a.backlog = backlog.New(backlog.Config{Store: a.store, Logger: a.log})
 	scrapes, err := metrics.Handler(metrics.Sources{
 		Ingest: a.ingest.Stats, Due: a.due.Stats, Relay: a.relay.Stats, Dispatch: a.handlers.dispatcher.Stats,
 		Now: options.Now,
@@ -133,12 +136,13 @@ func (a *App) build(options Options) error {
 	}
 	a.http = httpapi.New(httpapi.Config{
 		Metrics: scrapes, Live: a.live,
-		Intake: a.ingest, Reader: a.store, Quarantine: a.ingest, Ready: a.ready,
+		Intake: a.ingest, Reader: a.store, Quarantine: a.ingest, Refusals: a.store, Ready: a.ready,
 		WebhookHeader: a.cfg.WebhookHeader, WebhookSecrets: secrets(a.cfg), BodyLimit: a.cfg.BodyLimit,
 		Triggers: a.handlers.service, Directory: a.handlers.service, Handlers: a.handlers.service,
-		TriggerReader: a.store, APIKeys: apiKeys(a.cfg),
+		TriggerReader: a.store, APIKeys: apiKeys(a.cfg), ReadTokens: readTokens(a.cfg),
 		GuardReads:    !loopback(a.listener.Addr()),
 		DefaultRegion: a.cfg.DefaultRegion, Version: options.Version, Logger: a.log, Now: options.Now,
+		Statistics: statistics(a.cfg), Zone: a.cfg.TimeZone,
 	})
 	return nil
 }
@@ -158,6 +162,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.run("handlers", a.schema.before(a.keepHandlers), nil)
 	a.run("due rows", a.schema.before(a.due.Run), nil)
 	a.run("nats service", a.answerOnNATS, nil)
+	a.run("statistics", a.schema.before(a.backlog.Run), nil)
 	a.run("ingest", a.ingest.Run, func(context.Context) error { a.ingest.Stop(); return nil })
 	a.run("http", func(context.Context) error { return a.http.Serve(a.listener) }, a.http.Shutdown)
 	return nil

@@ -25,38 +25,44 @@ const module = "webhookd/internal/"
 // house says, for each package below internal, which of the others it may import. A new package gets its line here.
 var house = map[string][]string{
 	"app": {
-		"callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "live", "metrics",
-		"natsapi", "natsbus", "rebuild", "relay", "store", "store/postgres", "store/sqlite", "trigger", "web",
+		"backlog", "callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "live",
+		"metrics", "natsapi", "natsbus", "rebuild", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite", "trigger",
+		"web",
 	},
 
 	"config": {"correlate", "dialog"},
-	"web":    {}, // the wallboard reads what every client can read
+	"web":    {"correlate", "dialog", "flow"}, // makes pages of records that it is handed
 
 	"asyncapi": {}, // the document; what makes it is a test
 
-	"httpapi": {"asyncapi", "correlate", "dialog", "flow", "ingest", "live", "store", "trigger", "triggerapi", "web"},
+	"httpapi": {
+		"asyncapi", "correlate", "dialog", "flow", "ingest", "live", "stats", "statsapi", "store", "trigger", "triggerapi", "web",
+	},
 	"due":     {"callout", "correlate", "dialog", "dispatch", "flow", "ingest", "store", "trigger"},
 	"live":    {"flow", "natsbus"},
 	"natsapi": {"dialog", "flow", "natsbus", "store"},
 	"relay":   {"correlate", "dialog", "flow", "natsbus", "store"},
-	"rebuild": {"correlate", "dialog", "flow", "ingest", "store"},
+	"backlog": {"correlate", "ingest", "store"},
+	"rebuild": {"correlate", "dialog", "flow", "ingest", "stats", "store"},
 	"callout": {}, // calls out; it knows no handler and no event
 	"metrics": {"dispatch", "due", "ingest", "ingest/spool", "relay"},
 
-	"ingest":       {"correlate", "dialog", "dispatch", "flow", "fsm", "ingest/spool", "store", "trigger", "triggerapi"},
+	"ingest":       {"correlate", "dialog", "dispatch", "flow", "fsm", "ingest/spool", "stats", "store", "trigger", "triggerapi"},
 	"ingest/spool": {},
 	"dispatch":     {"callout", "correlate", "dialog", "flow", "store", "trigger", "triggerapi"},
-	"trigger":      {"correlate", "dialog", "flow"}, // decides; what is kept and sent is for those who call it
-	"triggerapi":   {"store"},                       // what clients of the trigger API say; between httpapi and ingest
+	"trigger":      {"correlate", "dialog", "flow"},           // decides; what is kept and sent is for those who call it
+	"triggerapi":   {"store"},                                 // what clients of the trigger API say; between httpapi and ingest
+	"statsapi":     {"correlate", "dialog", "stats", "store"}, // what is asked of statistics, over HTTP, NATS and pages alike
 
 	"natsbus":        {"flow"},
-	"store":          {"correlate", "dialog", "flow"},
+	"store":          {"correlate", "dialog", "flow", "stats"},
 	"store/bell":     {},
 	"store/tail":     {"store"},
-	"store/postgres": {"correlate", "dialog", "flow", "store", "store/bell", "store/tail"},
-	"store/sqlite":   {"correlate", "dialog", "flow", "store", "store/bell", "store/tail"},
+	"store/postgres": {"correlate", "dialog", "flow", "stats", "store", "store/bell", "store/tail"},
+	"store/sqlite":   {"correlate", "dialog", "flow", "stats", "store", "store/bell", "store/tail"},
 
 	"flow":      {"correlate", "dialog", "fsm"},
+	"stats":     {"correlate", "dialog"}, // what the figures are
 	"correlate": {"dialog", "fsm"},
 	"fsm":       {},
 	"dialog":    {},
@@ -81,7 +87,7 @@ var house = map[string][]string{
 		"eventtest", "flow", "flow/goflowtest", "store", "store/postgres", "store/postgres/pgtest", "store/sqlite",
 	},
 	"store/postgres/pgtest": {},
-	"store/storetest":       {"correlate", "dialog", "flow", "store"},
+	"store/storetest":       {"correlate", "dialog", "flow", "stats", "store"},
 }
 
 // owners says who alone may import a library, and what is below it.
@@ -105,7 +111,7 @@ var owners = map[string][]string{
 }
 
 // pure are the packages that do no I/O, read no clock and draw no random number (design §1).
-var pure = []string{"correlate", "dialog", "flow", "fsm"}
+var pure = []string{"correlate", "dialog", "flow", "fsm", "stats"}
 
 // pureImports is all that they may import besides each other; a name that ends with / stands for what is below it.
 // (sync/atomic is for a memory of what was worked out before: with it and without it everything comes out the same.)
@@ -220,6 +226,8 @@ func TestTheHouseRulesBite(t *testing.T) {
 		{"ingest/a.go", `import "github.com/gofiber/fiber/v2"`, `imports "github.com/gofiber/fiber/v2": only`},
 		{"store/sqlite/a.go", `import "github.com/lib/pq"`, `imports "github.com/lib/pq": only`},
 		{"relay/a.go", `import "testing"`, `imports "testing": only`},
+		{"stats/a.go", `import "webhookd/internal/store"`, "stats may not import store"},
+		{"stats/a.go", `import "time"; var zone, _ = time.LoadLocation("")`, "uses time.LoadLocation"},
 	} {
 		found := faults(t, c.file, "package p\n"+c.source)
 		require.NotEmpty(t, found, "%s: %s", c.file, c.source)

@@ -115,6 +115,14 @@ func apiKeys(cfg config.Config) []httpapi.APIKey {
 	return keys
 }
 
+func readTokens(cfg config.Config) []httpapi.ReadToken {
+	tokens := make([]httpapi.ReadToken, 0, len(cfg.ReadTokens))
+	for _, token := range cfg.ReadTokens {
+		tokens = append(tokens, httpapi.ReadToken{Account: token.Account, Token: token.Token.Reveal()})
+	}
+	return tokens
+}
+
 func secrets(cfg config.Config) []string {
 	revealed := make([]string, 0, len(cfg.WebhookSecrets))
 	for _, secret := range cfg.WebhookSecrets {

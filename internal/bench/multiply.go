@@ -27,39 +27,44 @@ type loadedCalls struct {
 // The history in the outbox keeps its rows and so its index, but not its records: it is half of everything, and nobody
 // reads below the relay's position.
 var (
-	copied = []string{"journal", "legs", "calls", "call_keys", "outbox"}
+	copied = []string{"journal", "legs", "calls", "call_keys", "call_facts", "outbox"}
 
 	copies = map[string]string{
-		"journal.id":           "t.id + $4::bigint",
-		"journal.received_at":  "t.received_at - $3::interval",
-		"journal.event_time":   "t.event_time - $3::interval",
-		"journal.body":         "convert_to(" + replaced("convert_from(t.body, 'UTF8')") + ", 'UTF8')",
-		"journal.sha256":       "sha256(convert_to(" + replaced("convert_from(t.body, 'UTF8')") + ", 'UTF8'))",
-		"journal.dialog_uuid":  replaced("t.dialog_uuid"),
-		"journal.call_uuid":    replaced("t.call_uuid"),
-		"legs.dialog_uuid":     replaced("t.dialog_uuid"),
-		"legs.call_uuid":       replaced("t.call_uuid"),
-		"legs.evidence":        replacedBytes("t.evidence"),
-		"calls.call_uuid":      replaced("t.call_uuid"),
-		"calls.merged_into":    replaced("t.merged_into"),
-		"calls.record":         replaced("t.record"),
-		"calls.ledger":         replacedBytes("t.ledger"),
-		"calls.heard_at":       "t.heard_at - $3::interval",
-		"calls.updated_at":     "t.updated_at - $3::interval",
-		"calls.started_at":     "t.started_at - $3::interval",
-		"calls.ended_at":       "t.ended_at - $3::interval",
-		"calls.keys":           replaced("t.keys::text") + "::text[]",
-		"call_keys.key":        replaced("t.key"),
-		"call_keys.started_at": "t.started_at - $3::interval",
-		"call_keys.call_uuid":  replaced("t.call_uuid"),
-		"outbox.id":            "t.id + $5::bigint",
-		"outbox.journal_id":    "t.journal_id + $4::bigint",
-		"outbox.call_uuid":     replaced("t.call_uuid"),
-		"outbox.created_at":    "t.created_at - $3::interval",
-		"outbox.record":        "'{}'",
-		"outbox.events":        "'[]'",
+		"journal.id":            "t.id + $4::bigint",
+		"journal.received_at":   "t.received_at - $3::interval",
+		"journal.event_time":    "t.event_time - $3::interval",
+		"journal.body":          "convert_to(" + replaced("convert_from(t.body, 'UTF8')") + ", 'UTF8')",
+		"journal.sha256":        "sha256(convert_to(" + replaced("convert_from(t.body, 'UTF8')") + ", 'UTF8'))",
+		"journal.dialog_uuid":   replaced("t.dialog_uuid"),
+		"journal.call_uuid":     replaced("t.call_uuid"),
+		"legs.dialog_uuid":      replaced("t.dialog_uuid"),
+		"legs.call_uuid":        replaced("t.call_uuid"),
+		"legs.evidence":         replacedBytes("t.evidence"),
+		"calls.call_uuid":       replaced("t.call_uuid"),
+		"calls.merged_into":     replaced("t.merged_into"),
+		"calls.record":          replaced("t.record"),
+		"calls.ledger":          replacedBytes("t.ledger"),
+		"calls.heard_at":        "t.heard_at - $3::interval",
+		"calls.updated_at":      "t.updated_at - $3::interval",
+		"calls.started_at":      startedEarlier,
+		"calls.ended_at":        "t.ended_at - $3::interval",
+		"calls.keys":            replaced("t.keys::text") + "::text[]",
+		"call_keys.key":         replaced("t.key"),
+		"call_keys.started_at":  startedEarlier,
+		"call_keys.call_uuid":   replaced("t.call_uuid"),
+		"call_facts.started_at": startedEarlier,
+		"call_facts.call_uuid":  replaced("t.call_uuid"),
+		"outbox.id":             "t.id + $5::bigint",
+		"outbox.journal_id":     "t.journal_id + $4::bigint",
+		"outbox.call_uuid":      replaced("t.call_uuid"),
+		"outbox.created_at":     "t.created_at - $3::interval",
+		"outbox.record":         "'{}'",
+		"outbox.events":         "'[]'",
 	}
 )
+
+// startedEarlier is when a copied call began.
+const startedEarlier = "t.started_at - $3::interval"
 
 func replaced(text string) string {
 	return fmt.Sprintf("replace(replace(%s, '%s', $1::text), '50%s', '50' || $2::text)", text, uuidMark, numberMark)

@@ -1,7 +1,7 @@
 package config
 
 import (
-	"errors"
+	"fmt"
 	"regexp"
 	"strings"
 )
@@ -23,21 +23,28 @@ func (k APIKey) String() string {
 // accountName is what an account is called, as it stands in URLs and in subjects of NATS.
 var accountName = regexp.MustCompile(`^[A-Za-z0-9_-]{1,64}$`)
 
-// parseAPIKey reads KEY or ACCOUNT:KEY. Its errors quote nothing: what stands where an account should may be a key.
+// parseAPIKey reads KEY or ACCOUNT:KEY.
 func parseAPIKey(text string) (APIKey, error) {
-	account, key, ok := strings.Cut(text, ":")
+	account, key, err := parseOfAccount(text, "key")
+	return APIKey{Account: account, Key: key}, err
+}
+
+// parseOfAccount reads a secret that an account may stand before. Its errors quote nothing: what stands where an account
+// should may be a secret.
+func parseOfAccount(text, what string) (account string, secret Secret, err error) {
+	account, rest, ok := strings.Cut(text, ":")
 	if !ok {
-		account, key = "", text
+		account, rest = "", text
 	} else if !accountName.MatchString(account) {
-		return APIKey{}, errors.New("what stands before the colon of a key is no account (1 to 64 of A-Z a-z 0-9 _ -)")
+		return "", Secret{}, fmt.Errorf("what stands before the colon of a %s is no account (1 to 64 of A-Z a-z 0-9 _ -)", what)
 	}
 	switch {
-	case key == "":
-		return APIKey{}, errors.New("a key is empty")
-	case strings.IndexFunc(key, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0:
-		return APIKey{}, errors.New("a key holds a blank, or a character that is not printable ASCII")
-	case strings.Contains(key, ":"):
-		return APIKey{}, errors.New("a key holds a colon; only the one between account and key may be there")
+	case rest == "":
+		return "", Secret{}, fmt.Errorf("a %s is empty", what)
+	case strings.IndexFunc(rest, func(r rune) bool { return r <= ' ' || r > '~' }) >= 0:
+		return "", Secret{}, fmt.Errorf("a %s holds a blank, or a character that is not printable ASCII", what)
+	case strings.Contains(rest, ":"):
+		return "", Secret{}, fmt.Errorf("a %s holds a colon; only the one between account and %s may be there", what, what)
 	}
-	return APIKey{Account: account, Key: NewSecret(key)}, nil
+	return account, NewSecret(rest), nil
 }

@@ -1,6 +1,9 @@
 package config
 
-import "strconv"
+import (
+	"slices"
+	"strconv"
+)
 
 const shortSecret = 16
 
@@ -22,6 +25,24 @@ func (c Config) Check() error {
 			}
 		}
 	}
+	return c.checkReadTokens()
+}
+
+// checkReadTokens sees to it that a token means one thing, wherever it is sent or logged in with.
+func (c Config) checkReadTokens() error {
+	for i, token := range c.ReadTokens {
+		for j, other := range c.ReadTokens[:i] {
+			if token.Token.Reveal() == other.Token.Reveal() {
+				return errorf("read_tokens", c.origin("read_tokens"), "number %d and number %d are the same token", j+1, i+1)
+			}
+		}
+		for j, key := range c.APIKeys {
+			if token.Token.Reveal() == key.Key.Reveal() {
+				return errorf("read_tokens", c.origin("read_tokens"),
+					"number %d is also number %d of api_keys: what shows and what changes must differ", i+1, j+1)
+			}
+		}
+	}
 	return nil
 }
 
@@ -31,7 +52,12 @@ func (c Config) Warnings() []string {
 	for _, key := range c.APIKeys {
 		keys = append(keys, key.Key)
 	}
-	return append(guessable("webhook_secret", c.WebhookSecrets), guessable("api_keys", keys)...)
+	tokens := make([]Secret, 0, len(c.ReadTokens))
+	for _, token := range c.ReadTokens {
+		tokens = append(tokens, token.Token)
+	}
+	return slices.Concat(guessable("webhook_secret", c.WebhookSecrets), guessable("api_keys", keys),
+		guessable("read_tokens", tokens))
 }
 
 func guessable(key string, secrets []Secret) []string {

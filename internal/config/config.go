@@ -41,9 +41,14 @@ type Config struct {
 	StopTimeout          time.Duration         // how long a graceful stop may take
 	CloseCauses          map[string]CloseCause // additions to the table of close causes, by cause in upper case
 
+	TimeZone     *time.Location // by which statistics tell days and hours apart
+	AnswerWithin time.Duration  // longest wait of a call that was answered in time, whole seconds
+	AbandonAfter time.Duration  // longest wait of a call that was abandoned too soon to count, whole seconds
+
 	HandlersFile    string            // YAML file of handlers; empty: none
 	HandlerFailures int               // failures in a row after which a handler is switched off
 	APIKeys         []APIKey          // keys of the trigger API; none: it is open on loopback, closed elsewhere
+	ReadTokens      []ReadToken       // let in to what only shows something; none: loopback needs none
 	Flows           map[string]string // UUIDs (in lower case) of the flows that may be named, by name
 	Resthooks       map[string][]URL  // whom each resthook calls, by its name; some call nobody
 	CalloutTimeout  time.Duration     // how long one attempt of a call-out may take

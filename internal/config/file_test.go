@@ -81,6 +81,9 @@ func TestEveryKeyIsReadFromTheFile(t *testing.T) {
 		"OPERATOR_HANGUP": {Class: "none", Vote: "self"},
 		"ODD":             {Class: "none", Vote: "none"},
 	}, cfg.CloseCauses)
+	require.Equal(t, "Europe/Warsaw", cfg.TimeZone.String())
+	require.Equal(t, 30*time.Second, cfg.AnswerWithin)
+	require.Zero(t, cfg.AbandonAfter)
 	require.Equal(t, "/etc/webhookd/handlers.yaml", cfg.HandlersFile)
 	require.Equal(t, 5, cfg.HandlerFailures)
 	require.Len(t, cfg.APIKeys, 2)

@@ -38,9 +38,13 @@ func TestNothingSetGivesTheDefaults(t *testing.T) {
 	require.Equal(t, 1<<20, cfg.BodyLimit)
 	require.Equal(t, 20*time.Second, cfg.StopTimeout)
 	require.Empty(t, cfg.CloseCauses)
+	require.Equal(t, time.UTC, cfg.TimeZone)
+	require.Equal(t, 20*time.Second, cfg.AnswerWithin)
+	require.Equal(t, 5*time.Second, cfg.AbandonAfter)
 	require.Empty(t, cfg.HandlersFile)
 	require.Equal(t, 20, cfg.HandlerFailures)
 	require.Empty(t, cfg.APIKeys)
+	require.Empty(t, cfg.ReadTokens)
 	require.Empty(t, cfg.Flows)
 	require.Empty(t, cfg.Resthooks)
 	require.Equal(t, 15*time.Second, cfg.CalloutTimeout)
@@ -81,24 +85,29 @@ func TestWhatTriggersNeedCanBeGivenInTheEnvironmentAndByFlags(t *testing.T) {
 	const one, two = "7d5a7fd4-7b21-4b44-ac45-d4a4a0f4bd0f", "50c3706e-fedb-42c0-8eab-dda3335714b7"
 	environ := []string{
 		"WEBHOOKD_HANDLERS_FILE=/env.yaml", "WEBHOOKD_API_KEYS=crm:env-1,env-2", "WEBHOOKD_FLOWS=a=" + one + ", b=" + two,
-		"WEBHOOKD_CALLOUT_ALLOW_PRIVATE=10.0.0.0/8,fd00::/8",
+		"WEBHOOKD_CALLOUT_ALLOW_PRIVATE=10.0.0.0/8,fd00::/8", "WEBHOOKD_READ_TOKENS=crm:token-1,token-2",
 	}
 	cfg, err := config.Load(config.Sources{Environ: environ})
 	require.NoError(t, err)
 	require.Equal(t, "/env.yaml", cfg.HandlersFile)
 	require.Equal(t, []string{"crm", ""}, []string{cfg.APIKeys[0].Account, cfg.APIKeys[1].Account})
 	require.Equal(t, []string{"env-1", "env-2"}, []string{cfg.APIKeys[0].Key.Reveal(), cfg.APIKeys[1].Key.Reveal()})
+	require.Equal(t, []string{"crm", ""}, []string{cfg.ReadTokens[0].Account, cfg.ReadTokens[1].Account})
+	require.Equal(t, "token-2", cfg.ReadTokens[1].Token.Reveal())
 	require.Equal(t, map[string]string{"a": one, "b": two}, cfg.Flows)
 	require.Len(t, cfg.CalloutAllowPrivate, 2)
 
 	cfg, err = config.Load(config.Sources{Environ: environ, Flags: map[string][]string{
-		"handlers_file": {"/flag.yaml"}, "api_keys": {"flag-1"}, "flows": {"c=" + one}, "callout_allow_private": {"all"},
+		"handlers_file": {"/flag.yaml"}, "api_keys": {"flag-1"}, "read_tokens": {"acme:flag-2"}, "flows": {"c=" + one}, "callout_allow_private": {"all"},
 	}})
 	require.NoError(t, err)
 	require.Equal(t, "/flag.yaml", cfg.HandlersFile)
 	require.Equal(t, "--handlers", cfg.Origin("handlers_file"))
 	require.Len(t, cfg.APIKeys, 1)
 	require.Equal(t, "--api-key", cfg.Origin("api_keys"))
+	require.Len(t, cfg.ReadTokens, 1)
+	require.Equal(t, "acme", cfg.ReadTokens[0].Account)
+	require.Equal(t, "--read-token", cfg.Origin("read_tokens"))
 	require.Equal(t, map[string]string{"c": one}, cfg.Flows, "a source replaces the whole map")
 	require.Empty(t, cfg.CalloutAllowPrivate)
 	require.True(t, cfg.CalloutAllowAll)
@@ -207,9 +216,11 @@ func TestAShortSecretIsWarnedAboutAndNotShown(t *testing.T) {
 	require.Empty(t, cfg.Warnings())
 	cfg.WebhookSecrets = []config.Secret{config.NewSecret("0123456789abcdef"), config.NewSecret("abc")}
 	cfg.APIKeys = []config.APIKey{{Account: "crm", Key: config.NewSecret("abc")}}
+	cfg.ReadTokens = []config.ReadToken{{Token: config.NewSecret("abc")}}
 	require.Equal(t, []string{
 		"webhook_secret: number 2 has fewer than 16 characters and can be guessed",
 		"api_keys: number 1 has fewer than 16 characters and can be guessed",
+		"read_tokens: number 1 has fewer than 16 characters and can be guessed",
 	}, cfg.Warnings())
 }
 

@@ -19,6 +19,7 @@ func TestSecretsAreHiddenHoweverTheyAreShown(t *testing.T) {
 	cfg.WebhookSecrets = []config.Secret{config.NewSecret("hunter2"), config.NewSecret("hunter2, the second")}
 	cfg.DatabaseURL = config.NewURL("postgres://user:hunter2@db/webhookd?password=hunter2&sslpassword=hunter2")
 	cfg.APIKeys = []config.APIKey{{Account: "crm", Key: config.NewSecret("hunter2, of the API")}}
+	cfg.ReadTokens = []config.ReadToken{{Account: "crm", Token: config.NewSecret("hunter2, to read")}}
 	cfg.Resthooks = map[string][]config.URL{"a": {config.NewURL("https://hunter2@example.com/?api_key=hunter2&Token=hunter2")}}
 	cfg.NATSURL = config.NewURL("nats://hunter2@n1:4222,nats://user:hunter2@n2:4222")
 
@@ -29,6 +30,7 @@ func TestSecretsAreHiddenHoweverTheyAreShown(t *testing.T) {
 		fmt.Fprintf(&shown, verb+"\n", &cfg.WebhookSecrets[1])
 		fmt.Fprintf(&shown, verb+"\n", cfg.APIKeys[0])
 		fmt.Fprintf(&shown, verb+"\n", &cfg.APIKeys[0])
+		fmt.Fprintf(&shown, verb+"\n", cfg.ReadTokens[0])
 		fmt.Fprintf(&shown, verb+"\n", cfg.DatabaseURL)
 		fmt.Fprintf(&shown, verb+"\n", struct{ inner config.Secret }{cfg.WebhookSecrets[0]})
 		fmt.Fprintf(&shown, verb+"\n", struct{ inner config.URL }{cfg.NATSURL})

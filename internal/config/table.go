@@ -2,6 +2,7 @@ package config
 
 import (
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 )
@@ -172,6 +173,21 @@ var table = []option{
 		show: showCloseCauses,
 	},
 	field(option{
+		key: "time_zone", value: "zone", fallback: "UTC",
+		help: "time zone by which statistics tell days and hours apart, as Europe/Warsaw",
+		more: "A name of the IANA time zone database. A question may name another one. What is stored is UTC, always.",
+	}, func(c *Config) **time.Location { return &c.TimeZone }, parseZone, showZone),
+	field(option{
+		key: "answer_within", value: formDuration, fallback: "20s",
+		help: "longest wait of a call that was answered in time, for the service level, from 0s to 24h",
+		more: "In whole seconds. A question may give another one; it holds for calls of the past, too.",
+	}, func(c *Config) *duration { return (*duration)(&c.AnswerWithin) }, parseThreshold, duration.String),
+	field(option{
+		key: "abandon_after", value: formDuration, fallback: "5s",
+		help: "longest wait of an abandoned call that counts as abandoned too soon, from 0s to 24h",
+		more: "In whole seconds. Such calls are left out of service level and abandon rate. A question may give another one.",
+	}, func(c *Config) *duration { return (*duration)(&c.AbandonAfter) }, parseThreshold, duration.String),
+	field(option{
 		key: "handlers_file", named: "handlers", value: "file",
 		help: "YAML file of the handlers that are kept in files; empty: none",
 		more: "Read at start and on SIGHUP, as a whole or not at all. `webhookd handlers lint` checks one.",
@@ -189,6 +205,16 @@ var table = []option{
 			"be repeated. As with `webhook_secret`, the file or the environment is the better place, and a key shorter than " +
 			"16 characters is warned about. A key has no blanks, and no colon of its own.",
 	}, func(c *Config) *[]APIKey { return &c.APIKeys }, parseAPIKey, APIKey.String),
+	list(option{
+		key: "read_tokens", named: "read-token", value: "token",
+		help: "TOKEN, or ACCOUNT:TOKEN for one account only, with which calls may be read; several may be valid",
+		more: "Clients send it as `Authorization: Bearer TOKEN`; people log in with it at `/login`. With any configured, reading " +
+			"takes one of them, on loopback too, and the webhook secret does not do for it any more. With none, reading is open on " +
+			"the loopback interface, and asks for the webhook secret on any other, where nobody can look at the pages then. A " +
+			"token that is taken away ends the sessions that began with it. A list in the file; separated by commas or line breaks " +
+			"in the environment; a flag that may be repeated. As with `webhook_secret`, the file or the environment is the better " +
+			"place, and a token shorter than 16 characters is warned about. A token has no blanks, and no colon of its own.",
+	}, func(c *Config) *[]ReadToken { return &c.ReadTokens }, parseReadToken, ReadToken.String),
 	mapping(option{
 		key: "flows", value: "name=uuid",
 		help: "flows that handlers and the trigger API may name, as name=uuid",

@@ -62,9 +62,15 @@ func (s *Server) keyAccount(header *fasthttp.RequestHeader) (account string, pre
 
 // guardKey asks for an API key, which decides the account. Where none is configured, the API is open to this machine's
 // own programs and closed to everybody else.
+//
+// A page's script sends no key but the cookie that one was exchanged for.
 func (s *Server) guardKey(c *fiber.Ctx) error {
 	if s.keys.none {
 		return s.guardOpen(c)
+	}
+	if who, ok := s.sessionOf(c); ok && who.changes && fromOwnPage(c) {
+		s.letRead(c, who)
+		return c.Next()
 	}
 	account, _, ok := s.keyAccount(&c.Request().Header)
 	if !ok {
@@ -74,7 +80,8 @@ func (s *Server) guardKey(c *fiber.Ctx) error {
 	return c.Next()
 }
 
-// guardOpen lets requests without a key in where no key is configured.
+// guardOpen lets requests without a key in where no key is configured. Where there are read tokens, one must come even so:
+// what is changed shows what there is.
 func (s *Server) guardOpen(c *fiber.Ctx) error {
 	if s.cfg.GuardReads {
 		return &problem{kind: kindKeyRefused, detail: "No API key is configured, and others than this machine can reach this " +
@@ -86,20 +93,24 @@ func (s *Server) guardOpen(c *fiber.Ctx) error {
 			"trigger API: the Host header must be an IP address or localhost, and a browser's Origin the same host. " +
 			"Nothing was done. Configure a key (api_keys) to use it by a name or through a proxy."}
 	}
+	if !s.tokens.none {
+		return s.guardRead(c)
+	}
 	return c.Next()
 }
 
 // guardKeyOrRead is guardRead for what belongs to triggers: an API key will do, too, and then decides the account.
 func (s *Server) guardKeyOrRead(c *fiber.Ctx) error {
+	_, token := bearer(&c.Request().Header)
 	if account, presented, ok := s.keyAccount(&c.Request().Header); ok {
 		c.Locals(accountKey, account)
 		return c.Next()
-	} else if presented && !s.keys.none {
+	} else if presented && !s.keys.none && (!token || s.tokens.none) {
 		return keyRefused()
 	}
-	if s.cfg.GuardReads && !s.authorized(&c.Request().Header) {
-		if s.keys.none {
-			return unauthorized(s.cfg.WebhookHeader)
+	if err := s.admit(c); err != nil {
+		if s.keys.none || !s.tokens.none {
+			return err
 		}
 		return &problem{kind: kindKeyRefused, detail: "Neither an API key (Authorization: ApiKey followed by the key) nor the " +
 			"secret in the header " + s.cfg.WebhookHeader + " came with the request, so nothing is shown."}
@@ -112,13 +123,14 @@ func keyRefused() *problem {
 		"It must be: Authorization: ApiKey followed by a key that is configured (api_keys)."}
 }
 
-// keyed gives the account of the request's API key; "" where it came without one.
+// keyed gives the account of the request's API key, read token or session; "" where it has none, or is for all.
 func keyed(c *fiber.Ctx) string {
 	account, _ := c.Locals(accountKey).(string)
 	return account
 }
 
-// accountOf gives the account that a request is about: that of its key, else the one in the query, else the default.
+// accountOf gives the account that a request is about: that of its key or token, else the one in the query, else the
+// default.
 func accountOf(c *fiber.Ctx, q query) (string, error) {
 	account, err := q.account()
 	if err != nil {
@@ -129,7 +141,7 @@ func accountOf(c *fiber.Ctx, q query) (string, error) {
 		return account, nil
 	}
 	if _, named := q["account"]; named && account != own {
-		return "", invalid("account", "It is not the account of the API key; leave it out.")
+		return "", invalid("account", "It is not the account of the API key or read token; leave it out.")
 	}
 	return own, nil
 }

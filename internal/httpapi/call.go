@@ -34,6 +34,11 @@ func (s *Server) getCall(c *fiber.Ctx) error {
 // findCall finds the call that the path names. Where that was merged into another, it answers the request with a
 // redirect to the other one (and then to suffix below it), and ok is false.
 func (s *Server) findCall(c *fiber.Ctx, suffix string) (call store.Call, ok bool, err error) {
+	return s.findCallAt(c, "/v1/calls/", suffix)
+}
+
+// findCallAt is findCall for a path that begins with prefix.
+func (s *Server) findCallAt(c *fiber.Ctx, prefix, suffix string) (call store.Call, ok bool, err error) {
 	q, err := readQuery(c, "account")
 	if err != nil {
 		return call, false, err
@@ -59,7 +64,7 @@ func (s *Server) findCall(c *fiber.Ctx, suffix string) (call store.Call, ok bool
 		return call, true, nil
 	}
 
-	location := "/v1/calls/" + call.CallUUID + suffix
+	location := prefix + call.CallUUID + suffix
 	if _, named := q["account"]; named {
 		location += "?account=" + url.QueryEscape(account)
 	}
@@ -87,6 +92,9 @@ func (s *Server) lastOfMerged(ctx context.Context, key store.Key) (store.Call, e
 	}
 	return store.Call{}, fmt.Errorf("%w: %s", errMergeLoop, key.UUID)
 }
+
+// uuidOfQuery reads a UUID from the query.
+func uuidOfQuery(c *fiber.Ctx, name string) (string, bool) { return dialog.ParseUUID(c.Query(name)) }
 
 // uuidParam reads a UUID from the path.
 func uuidParam(c *fiber.Ctx, name string) (string, bool) {

@@ -14,6 +14,7 @@ import (
 	"webhookd/internal/correlate"
 	"webhookd/internal/flow"
 	"webhookd/internal/httpapi"
+	"webhookd/internal/stats"
 	"webhookd/internal/store"
 )
 
@@ -37,6 +38,18 @@ func (away) Entries(context.Context, store.Key) ([]store.Entry, error) {
 }
 
 func (away) Changes(context.Context, store.Key) ([]store.OutboxRow, error) {
+	return nil, fmt.Errorf("query: %w", store.ErrUnavailable)
+}
+
+func (away) Tallies(context.Context, stats.Question) ([]stats.Tally, error) {
+	return nil, fmt.Errorf("query: %w", store.ErrUnavailable)
+}
+
+func (away) FactsComplete(context.Context) (bool, error) {
+	return false, fmt.Errorf("query: %w", store.ErrUnavailable)
+}
+
+func (away) NewestOf(context.Context, string, []string) (map[string]store.Call, error) {
 	return nil, fmt.Errorf("query: %w", store.ErrUnavailable)
 }
 

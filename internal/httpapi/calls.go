@@ -23,6 +23,9 @@ func (s *Server) getCalls(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	if filter.Account, err = accountOf(c, q); err != nil {
+		return err
+	}
 	limit := filter.Limit
 	filter.Limit++ // one more tells whether there is a next page
 

@@ -161,13 +161,14 @@ func TestQuestionsThatAreNotClear(t *testing.T) {
 		code, parameter string
 		allowed         []string
 	}{
-		"status=ended":                        {"parameter_unknown", "status", []string{"account", "state", "direction", "disposition", "hangup_by", "missed", "project", "consultant", "number", "from", "to", "limit", "cursor"}},
+		"status=ended":                        {"parameter_unknown", "status", []string{"account", "state", "direction", "disposition", "hangup_by", "missed", "transferred", "project", "consultant", "number", "from", "to", "limit", "cursor"}},
 		"State=ended":                         {code: "parameter_unknown", parameter: "State"},
 		"state=closed":                        {"parameter_invalid", "state", []string{"ringing", "alerting", "answered", "talking", "ended", "open"}},
 		"state=":                              {code: "parameter_invalid", parameter: "state"},
 		"state=ended&state=open":              {code: "parameter_invalid", parameter: "state"},
 		"direction=in":                        {"parameter_invalid", "direction", []string{"inbound", "outbound", "unknown"}},
 		"disposition=missed":                  {"parameter_invalid", "disposition", []string{"answered", "self_service", "abandoned", "no_answer", "busy", "rejected", "failed", "cancelled"}},
+		"transferred=1":                       {"parameter_invalid", "transferred", []string{"true", "false"}},
 		"missed=1":                            {"parameter_invalid", "missed", []string{"true", "false"}},
 		"hangup_by=a%20b":                     {code: "parameter_invalid", parameter: "hangup_by"},
 		"account=a.b":                         {code: "parameter_invalid", parameter: "account"},
@@ -225,7 +226,9 @@ func TestTamperedCursor(t *testing.T) {
 func TestStoreThatIsAway(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(cfg *httpapi.Config) { cfg.Reader = away{} })
-	for _, path := range []string{"/v1/calls", "/v1/calls/" + aCall, "/v1/calls/" + aCall + "/timeline", "/v1/dialogs/" + aDialog} {
+	for _, path := range []string{
+		"/v1/calls", "/v1/calls/" + aCall, "/v1/calls/" + aCall + "/timeline", "/v1/dialogs/" + aDialog, "/v1/stats",
+	} {
 		got := b.get(t, path)
 		requireProblem(t, got, 503, "storage_unavailable")
 		require.Equal(t, "5", got.header.Get("Retry-After"))

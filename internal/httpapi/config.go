@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"webhookd/internal/ingest"
+	"webhookd/internal/stats"
+	"webhookd/internal/statsapi"
 	"webhookd/internal/store"
 )
 
@@ -50,6 +52,7 @@ type Reader interface {
 	Dialog(ctx context.Context, key store.Key) (store.Leg, error)
 	Entries(ctx context.Context, call store.Key) ([]store.Entry, error)
 	Changes(ctx context.Context, call store.Key) ([]store.OutboxRow, error)
+	statsapi.Reader
 }
 
 // Dependency is something that webhookd needs in order to work, as GET /readyz shows it.
@@ -66,11 +69,18 @@ type APIKey struct {
 	Key     string
 }
 
+// ReadToken lets somebody read, and look at the pages.
+type ReadToken struct {
+	Account string // whose data it shows; "" is every account's
+	Token   string
+}
+
 // Config is what a [Server] needs. Intake and Reader must be given; every other zero value has a default.
 type Config struct {
 	Intake     Intake
 	Reader     Reader
 	Quarantine Quarantine // nil: bodies that the door itself refuses are not kept
+	Refusals   Refusals   // shows quarantine and empties it; nil: there are no such routes
 	// Ready names the dependencies and what each lacks; nil means that there are none. It should return when its
 	// context ends.
 	Ready func(ctx context.Context) []Dependency
@@ -92,13 +102,18 @@ type Config struct {
 	// is never valid.
 	APIKeys []APIKey
 
+	// ReadTokens let in to the routes and pages that show something, each to its account; all are valid at once. With none,
+	// reading is as GuardReads says. An empty token is never valid.
+	ReadTokens []ReadToken
+
 	// WebhookHeader is the header that carries the secret.
 	WebhookHeader string
 	// WebhookSecrets are all valid at once. With none, the door is open, but only to requests that a browser cannot
 	// have been tricked into (see local.go); an empty text is never a valid secret.
 	WebhookSecrets []string
-	// GuardReads asks for the secret on the routes that show calls, too, and closes the trigger API where no API key is
-	// configured. It is for a server that others than this machine can reach: calls hold numbers and names.
+	// GuardReads asks for the secret on the routes that show calls, too, unless there are read tokens, and closes the trigger
+	// API where no API key is configured. It is for a server that others than this machine can reach: calls hold numbers
+	// and names.
 	GuardReads bool
 
 	BodyLimit      int           // bytes of a webhook
@@ -114,9 +129,14 @@ type Config struct {
 	// DefaultRegion is where a number without a country code is taken to be (ISO 3166-1 alpha-2). It must be the
 	// region that calls are derived with, or national numbers are not found.
 	DefaultRegion string
-	Version       string
-	Logger        *slog.Logger
-	Now           func() time.Time
+	// Zone is where the pages show times; nil is UTC.
+	Zone *time.Location
+	// Statistics is what a question about statistics means that says nothing else. The zero Statistics has the defaults of
+	// stats.
+	Statistics statsapi.Defaults
+	Version    string
+	Logger     *slog.Logger
+	Now        func() time.Time
 }
 
 func (c Config) withDefaults() Config {
@@ -131,6 +151,7 @@ func (c Config) withDefaults() Config {
 	c.MaxStreams = orDefault(c.MaxStreams, DefaultMaxStreams)
 	c.Heartbeat = orDefault(c.Heartbeat, DefaultHeartbeat)
 	c.DefaultRegion = orDefault(c.DefaultRegion, DefaultRegion)
+	c.Statistics = orDefault(c.Statistics, statsapi.Defaults{Thresholds: stats.DefaultThresholds()})
 	c.Version = orDefault(c.Version, "unknown")
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"os"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -29,8 +30,9 @@ func TestEveryProblemIsDocumented(t *testing.T) {
 	for _, route := range append(triggerRoutes(), streamRoutes...) {
 		require.Contains(t, string(documentation), "| `"+route+"` |", "docs/http-api.md does not list it")
 	}
-	parameters := append([]string{"limit", "page", "pageSize", "after", "key"}, filterParameters...)
-	for _, parameter := range append(parameters, streamParameters...) {
+	require.Contains(t, string(documentation), "| `GET /v1/stats` |")
+	parameters := slices.Concat([]string{"limit", "page", "pageSize", "after", "key"}, filterParameters, statsParameters, streamParameters)
+	for _, parameter := range parameters {
 		require.Contains(t, string(documentation), "| `"+parameter+"` |", "docs/http-api.md does not explain it")
 	}
 }

@@ -21,7 +21,7 @@ const stateOpen = "open"
 
 var (
 	filterParameters = []string{
-		"account", "state", "direction", "disposition", "hangup_by", "missed", "project", "consultant", "number",
+		"account", "state", "direction", "disposition", "hangup_by", "missed", "transferred", "project", "consultant", "number",
 		"from", "to", "limit", "cursor",
 	}
 	states       = []string{"ringing", "alerting", "answered", "talking", correlate.StateEnded, stateOpen}
@@ -60,13 +60,11 @@ func (q query) filter(region string) (filter store.CallFilter, err error) {
 			return filter, invalid("hangup_by", "It is external, consultant, system, unknown or another dialog type in lower case.")
 		}
 	}
-	missed, err := q.word("missed", "true", "false")
-	if err != nil {
+	if filter.Missed, err = q.flag("missed"); err != nil {
 		return filter, err
 	}
-	if missed != "" {
-		yes := missed == "true"
-		filter.Missed = &yes
+	if filter.Transferred, err = q.flag("transferred"); err != nil {
+		return filter, err
 	}
 	if project, ok := q["project"]; ok {
 		filter.Keys = append(filter.Keys, store.ProjectKey(strings.TrimSpace(project)))
@@ -100,6 +98,16 @@ func (q query) filter(region string) (filter store.CallFilter, err error) {
 		filter.Before = &place
 	}
 	return filter, nil
+}
+
+// flag reads true or false; nil where it is not given.
+func (q query) flag(name string) (*bool, error) {
+	word, err := q.word(name, "true", "false")
+	if err != nil || word == "" {
+		return nil, err
+	}
+	yes := word == "true"
+	return &yes, nil
 }
 
 // time reads a moment: RFC 3339, the PBX's own notation, or a date, which is its beginning in UTC.

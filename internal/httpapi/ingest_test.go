@@ -40,7 +40,7 @@ func setupIngest(t *testing.T) (*bundle, store.Store) {
 		taker.Stop()
 		require.NoError(t, <-ran)
 	})
-	b := setup(t, func(cfg *httpapi.Config) { cfg.Intake, cfg.Reader, cfg.Quarantine = taker, db, db })
+	b := setup(t, func(cfg *httpapi.Config) { cfg.Intake, cfg.Reader, cfg.Quarantine, cfg.Refusals = taker, db, db, db })
 	return b, db
 }
 

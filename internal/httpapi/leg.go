@@ -27,7 +27,7 @@ func (s *Server) getDialog(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	account, err := q.account()
+	account, err := accountOf(c, q)
 	if err != nil {
 		return err
 	}

@@ -26,7 +26,11 @@ const (
 	kindBodyInvalid        kind = "body_invalid"
 	kindUnauthorized       kind = "unauthorized"
 	kindKeyRefused         kind = "api_key_refused"
+	kindTokenRefused       kind = "read_token_refused" //nolint:gosec // it is no credential but what is said of one
 	kindNotLocal           kind = "not_local"
+	kindForeignPage        kind = "foreign_page"
+	kindReadOnly           kind = "read_only"
+	kindReadForeign        kind = "read_foreign"
 	kindHandlerForeign     kind = "handler_foreign"
 	kindRouteNotFound      kind = "route_not_found"
 	kindAccountNotFound    kind = "account_not_found"
@@ -36,8 +40,10 @@ const (
 	kindSubscriberNotFound kind = "subscriber_not_found"
 	kindTopicNotFound      kind = "topic_not_found"
 	kindBroadcastNotFound  kind = "broadcast_not_found"
+	kindRefusedNotFound    kind = "refused_not_found"
 	kindMethodNotAllowed   kind = "method_not_allowed"
 	kindRequestTimeout     kind = "request_timeout"
+	kindRedriveRefused     kind = "redrive_refused"
 	kindHandlerExists      kind = "handler_exists"
 	kindHandlerOfFile      kind = "handler_of_file"
 	kindBodyTooLarge       kind = "body_too_large"
@@ -69,6 +75,10 @@ var kinds = map[kind]struct {
 	kindBodyInvalid:        {fiber.StatusBadRequest, "Body cannot be read", 0},
 	kindUnauthorized:       {fiber.StatusUnauthorized, "Secret missing or wrong", 0},
 	kindKeyRefused:         {fiber.StatusUnauthorized, "API key missing or wrong", 0},
+	kindTokenRefused:       {fiber.StatusUnauthorized, "Read token missing or wrong", 0},
+	kindForeignPage:        {fiber.StatusForbidden, "Request of another site's page", 0},
+	kindReadOnly:           {fiber.StatusForbidden, "Only reading is allowed", 0},
+	kindReadForeign:        {fiber.StatusForbidden, "Figures of all accounts", 0},
 	kindNotLocal:           {fiber.StatusForbidden, "Request is not local", 0},
 	kindHandlerForeign:     {fiber.StatusForbidden, "Another account's handler", 0},
 	kindRouteNotFound:      {fiber.StatusNotFound, "No such route", 0},
@@ -79,6 +89,8 @@ var kinds = map[kind]struct {
 	kindSubscriberNotFound: {fiber.StatusNotFound, "No such subscriber", 0},
 	kindTopicNotFound:      {fiber.StatusNotFound, "No such topic", 0},
 	kindBroadcastNotFound:  {fiber.StatusNotFound, "No such broadcast", 0},
+	kindRefusedNotFound:    {fiber.StatusNotFound, "Not in quarantine", 0},
+	kindRedriveRefused:     {fiber.StatusConflict, "Refused again", 0},
 	kindMethodNotAllowed:   {fiber.StatusMethodNotAllowed, "Method not allowed", 0},
 	kindRequestTimeout:     {fiber.StatusRequestTimeout, "Request took too long to arrive", 0},
 	kindHandlerExists:      {fiber.StatusConflict, "Handler exists", 0},
@@ -206,7 +218,7 @@ func engineProblem(err *fiber.Error) *problem {
 		return &problem{
 			kind: kindRouteNotFound,
 			detail: "There is nothing at this path, and nothing was kept of the request. " +
-				"Paths are case-sensitive and have no trailing slash; GET / lists them.",
+				"Paths are case-sensitive and have no trailing slash; GET /v1 lists them.",
 		}
 	case fiber.StatusMethodNotAllowed:
 		return &problem{
@@ -252,8 +264,14 @@ func (s *Server) answerProblem(c *fiber.Ctx, p *problem) error {
 	if p.kind == kindKeyRefused {
 		c.Set(fiber.HeaderWWWAuthenticate, keyScheme+` realm="webhookd"`)
 	}
+	if p.kind == kindTokenRefused {
+		c.Set(fiber.HeaderWWWAuthenticate, tokenScheme+` realm="webhookd"`)
+	}
 	if p.kind == kindEncodingRefused {
 		c.Set(fiber.HeaderAcceptEncoding, "identity")
+	}
+	if isPage(c) {
+		return s.answerProblemPage(c, p, k.status)
 	}
 	if speaksNovu([]byte(c.Path())) {
 		return s.answerNovu(c, p, k.status)

@@ -81,7 +81,9 @@ func (s *Server) answer(c *fiber.Ctx, begin time.Time, p *problem) error {
 		}
 	}
 	c.Set(fiber.HeaderXRequestID, requestID(c))
-	c.Set(fiber.HeaderCacheControl, "no-store")
+	if len(c.Response().Header.Peek(fiber.HeaderCacheControl)) == 0 || p != nil {
+		c.Set(fiber.HeaderCacheControl, "no-store")
+	}
 	c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
 	if s.stopped.Load() {
 		c.Context().SetConnectionClose()

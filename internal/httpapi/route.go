@@ -16,10 +16,12 @@ func (s *Server) route() {
 	s.app.Post("/v1/webhooks", s.postWebhook)
 	s.app.Post("/v1/webhooks/:account", s.postAccountWebhook)
 
-	s.app.Get("/", s.guardRead, s.getIndex)
+	s.routePages()
+	s.app.Get("/", s.getRoot, s.getFirst)
+	s.app.Get("/v1", s.guardRead, s.getIndex)
 	s.app.Get("/v1/calls", s.guardRead, s.getCalls)
 	if s.cfg.Metrics != nil {
-		s.app.Get("/metrics", s.guardRead, adaptor.HTTPHandler(s.cfg.Metrics))
+		s.app.Get("/metrics", s.guardEverything, adaptor.HTTPHandler(s.cfg.Metrics))
 	}
 	s.app.Get("/v1/calls/:call_uuid", s.guardRead, s.getCall)
 	s.app.Get("/v1/calls/:call_uuid/timeline", s.guardRead, s.getTimeline)
@@ -29,12 +31,34 @@ func (s *Server) route() {
 		s.app.Get("/v1/stream", s.guardRead, s.getStream)
 		s.app.Get("/v1/stream/calls", s.guardRead, s.getCallStream)
 	}
+	if s.cfg.Refusals != nil {
+		s.app.Get("/v1/quarantine", s.guardRead, s.getQuarantine)
+		s.app.Get("/v1/quarantine/:id", s.guardRead, s.getRefused)
+		s.app.Delete("/v1/quarantine/:id", s.guardChange, s.deleteRefused)
+		s.app.Post("/v1/quarantine/:id/redrive", s.guardChange, s.postRedrive)
+	}
+	s.app.Get("/v1/stats", s.guardRead, s.getStats)
 	if s.cfg.Triggers != nil {
 		s.routeTriggers()
 	}
 }
 
-// getIndex says what is where to people.
+// getRoot shows the first page to people, and says to programs what is where.
+func (s *Server) getRoot(c *fiber.Ctx) error {
+	c.Vary(fiber.HeaderAccept)
+	if wantsHTML(c) {
+		return s.guardPage(c) // the next route shows the page
+	}
+	if err := s.admit(c); err != nil {
+		return err
+	}
+	return s.getIndex(c)
+}
+
+// getFirst leads to the first page.
+func (*Server) getFirst(c *fiber.Ctx) error { return c.Redirect("/calls", fiber.StatusSeeOther) }
+
+// getIndex says to programs what is where.
 func (s *Server) getIndex(c *fiber.Ctx) error {
 	routes := []string{
 		"POST /v1/webhooks",
@@ -44,12 +68,18 @@ func (s *Server) getIndex(c *fiber.Ctx) error {
 		"GET /v1/calls/{call_uuid}/timeline",
 		"POST /v1/calls/{call_uuid}/close",
 		"GET /v1/dialogs/{dialog_uuid}",
+		"GET /v1",
+		"GET /v1/stats",
 		"GET /asyncapi.json",
 		"GET /healthz",
 		"GET /readyz",
 	}
 	if s.cfg.Live != nil {
 		routes = append(routes, streamRoutes...)
+	}
+	if s.cfg.Refusals != nil {
+		routes = append(routes, "GET /v1/quarantine", "GET /v1/quarantine/{id}", "POST /v1/quarantine/{id}/redrive",
+			"DELETE /v1/quarantine/{id}")
 	}
 	if s.cfg.Triggers != nil {
 		routes = append(routes, triggerRoutes()...)

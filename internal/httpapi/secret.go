@@ -46,14 +46,6 @@ func (s *Server) authorized(header *fasthttp.RequestHeader) bool {
 	return s.secrets.open || s.secrets.match(header.Peek(s.cfg.WebhookHeader))
 }
 
-// guardRead asks for the secret where the configuration says so.
-func (s *Server) guardRead(c *fiber.Ctx) error {
-	if s.cfg.GuardReads && !s.authorized(&c.Request().Header) {
-		return unauthorized(s.cfg.WebhookHeader)
-	}
-	return c.Next()
-}
-
 // allowBody says, once the headers are here, how large a body may be read.
 func (s *Server) allowBody(header *fasthttp.RequestHeader) fasthttp.RequestConfig {
 	if s.mayHandIn(header) {

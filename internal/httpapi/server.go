@@ -19,6 +19,9 @@ type Server struct {
 	app     *fiber.App
 	secrets secrets
 	keys    keys
+	tokens  tokens
+
+	credentials []credential // what somebody can log in with
 
 	// base ends when a stop has run out of patience; requests end with it, not with the beginning of the stop.
 	base   context.Context //nolint:containedctx // it is the life of the server, which no caller has
@@ -38,6 +41,8 @@ func New(cfg Config) *Server {
 	s := &Server{cfg: cfg.withDefaults()}
 	s.secrets = newSecrets(s.cfg.WebhookSecrets)
 	s.keys = newKeys(s.cfg.APIKeys)
+	s.tokens = newTokens(s.cfg.ReadTokens)
+	s.credentials = newCredentials(s.cfg.ReadTokens, s.cfg.APIKeys)
 	s.base, s.cancel = context.WithCancel(context.Background())
 	s.streaming, s.endStreams = context.WithCancel(s.base)
 	s.streams = make(streamed, s.cfg.MaxStreams)

@@ -10,6 +10,7 @@ import (
 	"webhookd/internal/correlate"
 	"webhookd/internal/dialog"
 	"webhookd/internal/dispatch"
+	"webhookd/internal/stats"
 	"webhookd/internal/store"
 )
 
@@ -112,6 +113,9 @@ func index(call *correlate.Call) store.Index {
 	for _, number := range []correlate.Word{call.External.Number, call.External.NumberE164} {
 		add(store.NumberKey(string(number)), string(number))
 	}
+	if len(call.Transfers) > 0 {
+		keys = append(keys, store.TransferredKey)
+	}
 	if call.Missed {
 		for _, key := range slices.Clone(keys) {
 			keys = append(keys, store.MissedKey(key))
@@ -121,6 +125,16 @@ func index(call *correlate.Call) store.Index {
 	return store.Index{
 		State: call.State, Direction: call.Direction, Disposition: string(call.Disposition),
 		HangupBy: string(call.HangupBy), Missed: call.Missed, Connected: call.Connected,
-		StartedAt: call.StartedAt, EndedAt: call.EndedAt, Keys: slices.Compact(keys),
+		StartedAt: call.StartedAt, EndedAt: call.EndedAt, Keys: slices.Compact(keys), Facts: Facts(call),
 	}
+}
+
+// Facts gives what counts of a call in statistics, as it is stored.
+func Facts(call *correlate.Call) []stats.Fact {
+	facts := stats.FactsOf(call)
+	for i := range facts {
+		facts[i].Project = store.BoundedKey(facts[i].Project)
+		facts[i].Consultant = store.BoundedKey(facts[i].Consultant)
+	}
+	return facts
 }

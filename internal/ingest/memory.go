@@ -36,7 +36,8 @@ func (m *memory) keep(b *batch) {
 		for id := range a.dirty {
 			if state := a.calls[id]; state != nil {
 				state.row.Record = nil // it is written, and derived when it is needed
-				state.row.Stored = &store.Index{StartedAt: state.row.Index.StartedAt, Keys: state.row.Index.Keys}
+				stored := state.row.Index
+				state.row.Stored = &stored
 			}
 		}
 		clear(a.legs)

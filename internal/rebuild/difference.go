@@ -11,9 +11,11 @@ import (
 	"reflect"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"webhookd/internal/flow"
+	"webhookd/internal/stats"
 	"webhookd/internal/store"
 )
 
@@ -74,8 +76,14 @@ func (g *group) compare(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	facts, err := g.tx.FactsOf(ctx, slices.Concat(calls...))
+	if err != nil {
+		return err
+	}
 	for _, call := range rows {
-		was.calls[store.Key{Account: call.Account, UUID: call.CallUUID}] = call
+		key := store.Key{Account: call.Account, UUID: call.CallUUID}
+		call.Index.Facts = facts[key]
+		was.calls[key] = call
 	}
 	changes, err := g.tx.EventsOf(ctx, slices.Concat(calls...))
 	if err != nil {
@@ -190,6 +198,8 @@ func (g *group) compareCall(was, is store.Call) bool {
 	report("revision", strconv.Itoa(was.Revision), strconv.Itoa(is.Revision))
 	report("heard_at", when(was.HeardAt), when(is.HeardAt))
 	report("updated_at", when(was.UpdatedAt), when(is.UpdatedAt))
+	report("facts", shown(was.Index.Facts), shown(is.Index.Facts))
+	was.Index.Facts, is.Index.Facts = nil, nil
 	if !reflect.DeepEqual(was.Index, is.Index) {
 		report("search", fmt.Sprintf("%+v", was.Index), fmt.Sprintf("%+v", is.Index))
 	}
@@ -208,6 +218,15 @@ func reportRecord(report func(name, old, now string), was, is json.RawMessage) {
 	for _, name := range names {
 		report("record."+name, string(old[name]), string(now[name]))
 	}
+}
+
+// shown gives what counts of a call in statistics as text.
+func shown(facts []stats.Fact) string {
+	texts := make([]string, len(facts))
+	for i, fact := range facts {
+		texts[i] = fmt.Sprintf("%+v", fact)
+	}
+	return strings.Join(texts, " ")
 }
 
 func when(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

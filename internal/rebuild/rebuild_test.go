@@ -2,15 +2,18 @@ package rebuild_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"log/slog"
 	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +24,7 @@ import (
 	"webhookd/internal/correlate"
 	"webhookd/internal/ingest"
 	"webhookd/internal/rebuild"
+	"webhookd/internal/stats"
 	"webhookd/internal/store"
 	"webhookd/internal/store/everystore"
 )
@@ -134,8 +138,10 @@ func contents(t testing.TB, st store.Store) map[string]string {
 	}
 	entries, err := st.Journal(t.Context(), 0, 100000)
 	require.NoError(t, err)
+	accounts := map[string]bool{}
 	calls := map[store.Key]bool{}
 	for _, entry := range entries {
+		accounts[entry.Account] = true
 		if entry.DialogUUID == "" {
 			continue
 		}
@@ -148,6 +154,18 @@ func contents(t testing.TB, st store.Store) map[string]string {
 		put(name, leg)
 		calls[store.Key{Account: leg.Account, UUID: leg.CallUUID}] = true
 		calls[store.Key{Account: leg.Account, UUID: leg.DialogUUID}] = true // it may be merged away
+	}
+	for account := range accounts {
+		for _, consultants := range []bool{false, true} {
+			tallies, err := st.Tallies(t.Context(), stats.Question{
+				Account: account, From: 1, To: 253402300799, Consultants: consultants, ByProject: true,
+			})
+			require.NoError(t, err)
+			slices.SortFunc(tallies, func(a, b stats.Tally) int {
+				return cmp.Or(cmp.Compare(a.Class, b.Class), cmp.Compare(a.Project, b.Project))
+			})
+			put(fmt.Sprintf("statistics %s, of consultants %t", account, consultants), tallies)
+		}
 	}
 	for key := range calls {
 		call, err := st.Call(t.Context(), key)
@@ -264,6 +282,16 @@ func TestARebuildMendsDamage(t *testing.T) {
 				}
 				return tx.PutLegs(t.Context(), []store.Leg{bad})
 			},
+			"statistics lack a call": func(tx store.Tx) error {
+				bad := call
+				bad.Index.Facts = []stats.Fact{}
+				return tx.PutFacts(t.Context(), []store.Call{bad})
+			},
+			"statistics count a call wrongly": func(tx store.Tx) error {
+				bad := call
+				bad.Index.Facts = []stats.Fact{{Class: 1112, Wait: 1}, {Consultant: "nobody", Class: 1112}}
+				return tx.PutFacts(t.Context(), []store.Call{bad})
+			},
 			"evidence is damaged": func(tx store.Tx) error {
 				bad := leg
 				bad.Evidence = []byte{7, 7}
@@ -274,6 +302,10 @@ func TestARebuildMendsDamage(t *testing.T) {
 			require.NotEqual(t, want, contents(t, st), name)
 			result, differences := run(t, rebuild.Config{Store: st, Account: account})
 			require.NotEmpty(t, differences, name)
+			if strings.HasPrefix(name, "statistics ") {
+				require.Len(t, differences, 1, name)
+				require.Equal(t, "facts", differences[0].Field)
+			}
 			for _, d := range differences {
 				require.Contains(t, d.String(), "of account "+account, name)
 			}

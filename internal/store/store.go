@@ -9,10 +9,12 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"slices"
 	"time"
 
 	"webhookd/internal/dialog"
 	"webhookd/internal/flow"
+	"webhookd/internal/stats"
 )
 
 // Errors that callers decide on. Adapters wrap them; use errors.Is.
@@ -53,6 +55,8 @@ type Writer interface {
 	// Quarantine keeps a refused body with its reason. The same body (account, SHA-256) again only raises its count
 	// and moves its last time.
 	Quarantine(ctx context.Context, refused Refused) error
+	// DropRefused takes a body out of quarantine for good. ErrNotFound.
+	DropRefused(ctx context.Context, account string, id int64) error
 }
 
 // Tx is one transaction of [Writer.Write]. It is used by one goroutine, and not after fn has returned.
@@ -96,10 +100,13 @@ type Tx interface {
 	DropCalls(ctx context.Context, calls []Key) error
 	// Due gives up to limit rows whose time is at or before now, the oldest first.
 	Due(ctx context.Context, now time.Time, limit int) ([]Due, error)
+	Facts
 	Triggers
 }
 
 // Reader answers questions. Readers see a Write as soon as it has returned.
+//
+//nolint:interfacebloat // what readers ask of all of the tables
 type Reader interface {
 	// Call gives one call, also a merged one (MergedInto is set then). ErrNotFound.
 	Call(ctx context.Context, key Key) (Call, error)
@@ -119,6 +126,11 @@ type Reader interface {
 	NextDue(ctx context.Context) (at time.Time, ok bool, err error)
 	// Quarantined gives the refused bodies of an account, the one that came last first, at most limit.
 	Quarantined(ctx context.Context, account string, limit int) ([]Refused, error)
+	// RefusedPage gives a page of the same, from after a place on; of each Body only the first RefusedBeginning bytes.
+	RefusedPage(ctx context.Context, account string, before *RefusedCursor, limit int) ([]Refused, error)
+	// Refused gives one refused body, whole. ErrNotFound.
+	Refused(ctx context.Context, account string, id int64) (Refused, error)
+	FactReader
 	TriggerReader
 }
 
@@ -203,8 +215,8 @@ type Call struct {
 	HeardAt    time.Time // arrival of its last webhook, UTC
 	UpdatedAt  time.Time // UTC
 	Index      Index
-	// Stored is what the store has for Index, of which StartedAt and Keys count: search keys are written only where they
-	// differ. Tx.Calls and Tx.WholeCalls set it; nil means that it is not known.
+	// Stored is what the store has for Index, of which StartedAt, EndedAt, Keys and Facts count: search keys and facts are
+	// written only where they differ. Tx.Calls and Tx.WholeCalls set it, without Facts; nil means that it is not known.
 	Stored *Index
 }
 
@@ -229,6 +241,9 @@ type Index struct {
 	// Keys are the call's parties and project in the form of the Key functions, for a missed call each also as a
 	// MissedKey: sorted, without repeats.
 	Keys []string
+	// Facts are what counts of the call in statistics; empty while it has not ended. Their texts are bounded (BoundedKey).
+	// Nil leaves those that are stored as they are, and is what reading a call gives: Tx.FactsOf reads them.
+	Facts []stats.Fact
 }
 
 // ProjectKey gives the search key of a project id.
@@ -244,6 +259,9 @@ func NumberKey(number string) string { return "number:" + number }
 // calls is one scan of an index then; without it, most of the project's calls would have to be looked at.
 func MissedKey(key string) string { return "missed " + key }
 
+// TransferredKey is the search key of calls that were transferred.
+const TransferredKey = "transferred"
+
 // CallFilter chooses calls of one account. Nil and "" mean "any".
 type CallFilter struct {
 	Account     string
@@ -253,11 +271,20 @@ type CallFilter struct {
 	Disposition string
 	HangupBy    string
 	Missed      *bool
+	Transferred *bool
 	Keys        []string    // all of these search keys; without MissedKey, which the store puts in by itself
 	From        dialog.Time // started_at >= From
 	To          dialog.Time // started_at < To
 	Before      *Cursor     // only calls after this one in the page's order
 	Limit       int         // 0 means 100
+}
+
+// SearchKeys gives the search keys that the filter asks for, Keys and what else is kept as one.
+func (f CallFilter) SearchKeys() []string {
+	if f.Transferred != nil && *f.Transferred {
+		return append(slices.Clone(f.Keys), TransferredKey)
+	}
+	return f.Keys
 }
 
 // Cursor is the place of a call in the order of a page.
@@ -328,4 +355,14 @@ type Refused struct {
 	SHA256     [32]byte
 	Body       []byte
 	Truncated  bool // Body is only the beginning of what was sent
+	Size       int  // of Body as it is kept, in bytes; RefusedPage sets it
+}
+
+// RefusedBeginning is how much of each body a page of refused ones has, in bytes.
+const RefusedBeginning = 256
+
+// RefusedCursor is the place of a body in the order of a page.
+type RefusedCursor struct {
+	LastAt time.Time
+	ID     int64
 }

@@ -93,7 +93,8 @@ func (t *tx) calls(ctx context.Context, query string, keys []store.Key) ([]store
 	}
 	calls := callsOf(rows)
 	for i := range calls {
-		calls[i].Stored = &store.Index{StartedAt: calls[i].Index.StartedAt, Keys: calls[i].Index.Keys}
+		stored := calls[i].Index
+		calls[i].Stored = &stored
 	}
 	return calls, nil
 }
@@ -125,7 +126,8 @@ on conflict (account, call_uuid) do update set
 func (t *tx) PutCalls(ctx context.Context, calls []store.Call) error {
 	calls = latest(calls, keyOfCall)
 	t.touched = t.touched || len(calls) > 0
-	return t.keep(ctx, "write calls", keysPiece(calls), callsPiece(calls))
+	added, replaced := factPieces(calls)
+	return t.keep(ctx, "write calls", keysPiece(calls), added, replaced, callsPiece(calls))
 }
 
 // callsPiece takes each call once.

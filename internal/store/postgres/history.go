@@ -38,6 +38,10 @@ with gone as (
     using unnest($1::text[], $2::text[]) as key(account, uuid)
     where calls.account = key.account collate "C" and calls.call_uuid = key.uuid collate "C"
     returning calls.account, calls.call_uuid, calls.started_at, calls.keys
+), facts_gone as (
+    delete from call_facts using gone
+    where call_facts.account = gone.account and call_facts.of_consultant in (false, true)
+      and call_facts.started_at = gone.started_at and call_facts.call_uuid = gone.call_uuid
 )
 delete from call_keys
 using (select account, call_uuid, started_at, unnest(keys) as key from gone) as unkept

@@ -80,15 +80,16 @@ func TestSchemaFileIsWhatMigrationsMake(t *testing.T) {
 func describe(t *testing.T, db *sql.DB) []string {
 	t.Helper()
 	rows, err := db.Query(`
-select format('table %s %s: %s', relname, coalesce(reloptions::text, ''), coalesce(obj_description(oid), 'undocumented'))
-from pg_class where relnamespace = current_schema()::regnamespace and relkind not in ('i', 'S', 't')
+select format('table %s %s%s%s: %s', relname, coalesce(reloptions::text, ''), coalesce(pg_get_expr(relpartbound, oid), ''),
+              coalesce(pg_get_partkeydef(oid), ''), coalesce(obj_description(oid), 'undocumented'))
+from pg_class where relnamespace = current_schema()::regnamespace and relkind not in ('i', 'I', 'S', 't')
 union all
 select format('column %s.%s %s collate %s null %s default %s identity %s generated %s: %s', relname, attname,
               format_type(atttypid, atttypmod), attcollation, not attnotnull,
               coalesce(pg_get_expr(adbin, adrelid), ''), attidentity, attgenerated,
-              coalesce(col_description(c.oid, attnum), 'undocumented'))
+              case when relispartition then 'of a partition' else coalesce(col_description(c.oid, attnum), 'undocumented') end)
 from pg_class c join pg_attribute a on a.attrelid = c.oid left join pg_attrdef d on d.adrelid = c.oid and d.adnum = attnum
-where relnamespace = current_schema()::regnamespace and relkind = 'r' and attnum > 0 and not attisdropped
+where relnamespace = current_schema()::regnamespace and relkind in ('r', 'p') and attnum > 0 and not attisdropped
 union all
 select format('constraint %s %s %s', conrelid::regclass, conname, pg_get_constraintdef(oid))
 from pg_constraint where connamespace = current_schema()::regnamespace

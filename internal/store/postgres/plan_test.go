@@ -9,6 +9,7 @@ import (
 	"github.com/lib/pq"
 	"github.com/stretchr/testify/require"
 
+	"webhookd/internal/stats"
 	"webhookd/internal/store"
 	"webhookd/internal/store/postgres/pgtest"
 )
@@ -27,6 +28,10 @@ select case n % 10 when 0 then 'small' else 'acme' end, lpad(to_hex(n), 36, '0')
 from generate_series(1, 40000) n;
 insert into call_keys (account, key, started_at, call_uuid)
 select account, key, started_at, call_uuid from calls, unnest(keys) key;
+insert into call_facts (account, of_consultant, started_at, call_uuid, consultant, project, class, wait_s, talk_s, hold_s)
+select account, of_consultant, started_at, call_uuid, case when of_consultant then right(call_uuid, 2) else '' end,
+       right(call_uuid, 1), 1112, 5, 60, 0
+from calls, (values (false), (true)) as unit(of_consultant);
 insert into legs (account, dialog_uuid, call_uuid, evidence)
 select account, call_uuid, call_uuid, decode(repeat(md5(call_uuid), 20), 'hex') from calls;
 insert into journal (account, received_at, origin, event_name, dialog_uuid, call_uuid, ignored, sha256, body)
@@ -95,7 +100,17 @@ func TestNoQuestionReadsAWholeTable(t *testing.T) {
 			blanks(), blanks(), pq.BoolArray(make([]bool, batch)), pq.BoolArray(make([]bool, batch)), times(), blanks(),
 			same("{number:1}"), ones(), ones(), ones(), ones(),
 		}},
-		"put keys":          {written(putKeys), []any{accounts(), uuids(), times(), same("{number:1}")}},
+		"put keys": {written(putKeys), []any{accounts(), uuids(), times(), same("{number:1}")}},
+		"put facts": {written(putFacts), []any{
+			accounts(), uuids(), accounts(), pq.BoolArray(make([]bool, batch)), times(), uuids(), blanks(), blanks(), ones(),
+			ones(), ones(), ones(),
+		}},
+		"add facts": {written(addFacts), []any{
+			accounts(), pq.BoolArray(make([]bool, batch)), times(), uuids(), blanks(), blanks(), ones(), ones(), ones(), ones(),
+		}},
+		"facts":             {selectFacts, []any{accounts(), uuids()}},
+		"backlog of facts":  {selectBacklogged, []any{"acme", uuid(30_000), 100}},
+		"newest of keys":    {newestOf, []any{"acme", pq.StringArray{"project:1", "consultant:7", "number:none"}}},
 		"journal":           {selectJournal, []any{39_000, 100}},
 		"entries of keys":   {entriesOfKeys, []any{accounts(), uuids()}},
 		"changes of calls":  {eventsOfCalls, []any{accounts(), uuids()}},
@@ -146,6 +161,26 @@ func TestNoQuestionReadsAWholeTable(t *testing.T) {
 		filter.Limit = 50
 		query, args := searchCalls(filter)
 		questions["search: "+name] = question{query, args}
+	}
+	// A day of a month; all of it would be read from end to end, as it should be.
+	day := stats.Question{Account: "acme", From: 1705000000, To: 1705086400}
+	consultant := "07"
+	for name, change := range map[string]func(q *stats.Question){
+		"hours": func(q *stats.Question) {
+			for begin := q.From; begin < q.To; begin += 3600 {
+				q.Begins = append(q.Begins, begin)
+			}
+		},
+		"projects":    func(q *stats.Question) { q.ByProject = true },
+		"consultants": func(q *stats.Question) { q.Consultants, q.ByConsultant = true, true },
+		"a consultant": func(q *stats.Question) {
+			q.Consultants, q.Consultant, q.Project = true, &consultant, &consultant
+		},
+	} {
+		asked := day
+		change(&asked)
+		query, args := tallyFacts(asked)
+		questions["statistics: "+name] = question{query, args}
 	}
 	for name, q := range questions {
 		var plan []byte

@@ -10,6 +10,7 @@ import (
 
 	"webhookd/internal/store"
 	"webhookd/internal/store/postgres/pgtest"
+	"webhookd/internal/store/storetest"
 )
 
 // An installation from before triggers goes on with everything that it had.
@@ -80,4 +81,32 @@ insert into due (account, call_uuid, kind, due_at) values ('acme', '1', 'reap', 
 	triggers, err := s.TriggersOfCall(ctx, key)
 	require.NoError(t, err)
 	require.Len(t, triggers, 1)
+}
+
+// Calls that ended before there were statistics wait to be counted, page by page; calls that go on do not.
+func TestMigrateLeavesWhatHasEndedToBeCounted(t *testing.T) {
+	t.Parallel()
+	ctx, url := t.Context(), pgtest.URL(t)
+	db, _, err := openDB(url, 0)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, db.Close()) })
+	files, err := fs.Sub(embedded, "migrations")
+	require.NoError(t, err)
+	old, err := goose.NewProvider(goose.DialectPostgres, db.DB, files, goose.WithTableName(versionTable),
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	require.NoError(t, err)
+	_, err = old.UpTo(ctx, 3)
+	require.NoError(t, err)
+	_, err = db.Exec(`
+insert into calls (account, call_uuid, merged_into, record, ledger, seq, revision, heard_at, updated_at, state, open, direction,
+                   disposition, hangup_by, missed, connected, started_at, keys)
+select account, id, into_id, '{}', '', 1, 0, '2024-05-17Z', now(), state, state <> 'ended', 'inbound', '', '', false, true, '2024-05-17Z', '{}'
+from (values ('a', '1', null, 'ended'), ('a', '2', null, 'talking'), ('a', '3', '1', 'ended'), ('a', '4', null, 'ended'),
+             ('b', '0', null, 'ended')) as was(account, id, into_id, state)`)
+	require.NoError(t, err)
+	require.NoError(t, Migrate(ctx, url))
+	s, err := Open(ctx, Config{URL: url})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	storetest.Backlog(t, s, []store.Key{{Account: "a", UUID: "1"}, {Account: "a", UUID: "4"}, {Account: "b", UUID: "0"}})
 }

@@ -112,9 +112,10 @@ func (t *tx) Keep(ctx context.Context, changes store.Changes) error {
 		return t.fail(ctx, "append to outbox", err)
 	}
 	calls := latest(changes.Calls, keyOfCall)
+	factsAdded, factsReplaced := factPieces(calls)
 	pieces := []piece{
-		legsPiece(changes.Legs), keysPiece(calls), callsPiece(calls), added, putDuePiece(changes.PutDue),
-		dropDuePiece(changes.DropDue),
+		legsPiece(changes.Legs), keysPiece(calls), factsAdded, factsReplaced, callsPiece(calls), added,
+		putDuePiece(changes.PutDue), dropDuePiece(changes.DropDue),
 	}
 	t.touched = t.touched || len(changes.Legs) > 0 || len(changes.Calls) > 0
 	if t.toPass() {

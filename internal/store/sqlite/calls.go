@@ -78,7 +78,8 @@ func (t *tx) calls(ctx context.Context, columns string, keys []store.Key) ([]sto
 	}
 	calls, err := callsOf(rows)
 	for i := range calls {
-		calls[i].Stored = &store.Index{StartedAt: calls[i].Index.StartedAt, Keys: calls[i].Index.Keys}
+		stored := calls[i].Index
+		calls[i].Stored = &stored
 	}
 	return calls, t.fail("read calls", err)
 }
@@ -108,6 +109,9 @@ func (t *tx) PutCalls(ctx context.Context, calls []store.Call) error {
 	t.touched = t.touched || len(calls) > 0
 	calls = latest(calls)
 	if err := t.putKeys(ctx, calls); err != nil {
+		return err
+	}
+	if err := t.PutFacts(ctx, calls); err != nil { // before the call: it says where those are that are stored
 		return err
 	}
 	return each(ctx, t, "write calls", putCall, calls, func(c store.Call) []any {

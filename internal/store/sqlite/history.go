@@ -74,5 +74,8 @@ where (account, key, started_at, call_uuid) in (
     where calls.account = ?1 and calls.call_uuid = ?2)`, calls, keyArgs); err != nil {
 		return err
 	}
+	if err := each(ctx, t, doing, deleteFacts, calls, keyArgs); err != nil {
+		return err
+	}
 	return each(ctx, t, doing, `delete from calls where account = ? and call_uuid = ?`, calls, keyArgs)
 }

@@ -37,7 +37,7 @@ func (c *condition) and(part string, values ...any) {
 func searchCalls(filter store.CallFilter) (string, []any) {
 	var where condition
 	page, from := "call", "calls call"
-	keys := drivingFirst(filter.Keys)
+	keys := drivingFirst(filter.SearchKeys())
 	missed := filter.Missed != nil && *filter.Missed
 	if len(keys) > 0 {
 		page = "found"
@@ -87,6 +87,10 @@ func searchCalls(filter store.CallFilter) (string, []any) {
 		where.and("call.missed")
 	case filter.Missed != nil:
 		where.and("not call.missed")
+	}
+	if filter.Transferred != nil && !*filter.Transferred {
+		where.and("not exists (select 1 from call_keys other where other.account = " + page + ".account and other.key = '" +
+			store.TransferredKey + "' and other.started_at = " + page + ".started_at and other.call_uuid = " + page + ".call_uuid)")
 	}
 	limit := filter.Limit
 	if limit <= 0 {

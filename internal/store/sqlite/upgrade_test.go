@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"webhookd/internal/store"
+	"webhookd/internal/store/storetest"
 )
 
 // An installation from before triggers goes on with everything that it had.
@@ -77,4 +78,31 @@ func TestOpenKeepsWhatVersionOneHad(t *testing.T) {
 	triggers, err := s.TriggersOfCall(ctx, key)
 	require.NoError(t, err)
 	require.Len(t, triggers, 1)
+}
+
+// Calls that ended before there were statistics wait to be counted, page by page; calls that go on do not.
+func TestOpenLeavesWhatHasEndedToBeCounted(t *testing.T) {
+	t.Parallel()
+	ctx, path := t.Context(), filepath.Join(t.TempDir(), "calls.db")
+	require.NoError(t, os.WriteFile(path, nil, 0o600))
+	db, err := connect(path, 1, "journal_mode(WAL)")
+	require.NoError(t, err)
+	files, err := fs.Sub(embedded, "migrations")
+	require.NoError(t, err)
+	old, err := goose.NewProvider(goose.DialectSQLite3, db.DB, files, goose.WithTableName(versionTable),
+		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
+	require.NoError(t, err)
+	_, err = old.UpTo(ctx, 2)
+	require.NoError(t, err)
+	_, err = db.Exec(`
+with was(account, id, into_id, state) as (
+    values ('a', '1', null, 'ended'), ('a', '2', null, 'talking'), ('a', '3', '1', 'ended'), ('a', '4', null, 'ended'),
+           ('b', '0', null, 'ended'))
+insert into calls select account, id, into_id, '{}', x'', 1, 0, 5, 5, state, 'inbound', '', '', 0, 1, 5, 0, '[]' from was`)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	s, err := Open(ctx, Config{Path: path})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	storetest.Backlog(t, s, []store.Key{{Account: "a", UUID: "1"}, {Account: "a", UUID: "4"}, {Account: "b", UUID: "0"}})
 }

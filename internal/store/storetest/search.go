@@ -55,7 +55,7 @@ var searchTests = []test{
 		}
 		answered := store.Index{
 			State: "ended", Direction: "outbound", Disposition: "answered", HangupBy: "consultant", Connected: true,
-			StartedAt: start + 2, EndedAt: start + 30, Keys: []string{"consultant:ann", "number:+4822", "project:7"},
+			StartedAt: start + 2, EndedAt: start + 30, Keys: []string{"consultant:ann", "number:+4822", "project:7", store.TransferredKey},
 		}
 		talking := store.Index{
 			State: "talking", Direction: "inbound", Connected: true, StartedAt: start + 3,
@@ -90,6 +90,11 @@ var searchTests = []test{
 			{"missed, with another's key", store.CallFilter{Missed: new(true), Keys: []string{"consultant:ann"}}, uuids()},
 			{"not missed, with a key", store.CallFilter{Missed: new(false), Keys: []string{"number:+4822"}}, uuids(2)},
 			{"not missed", store.CallFilter{Missed: new(false)}, uuids(4, 3, 2)},
+			{"transferred", store.CallFilter{Transferred: new(true)}, uuids(2)},
+			{"transferred, with key", store.CallFilter{Transferred: new(true), Keys: []string{"project:7"}}, uuids(2)},
+			{"transferred, with another's key", store.CallFilter{Transferred: new(true), Keys: []string{"project:8"}}, uuids()},
+			{"not transferred", store.CallFilter{Transferred: new(false)}, uuids(4, 3, 1)},
+			{"not transferred, with key", store.CallFilter{Transferred: new(false), Keys: []string{"number:+4822"}}, uuids(1)},
 			{"key", store.CallFilter{Keys: []string{"consultant:ann"}}, uuids(3, 2)},
 			{"keys", store.CallFilter{Keys: []string{"project:7", "number:+4822", "consultant:ann"}}, uuids(2)},
 			{"the same key twice", store.CallFilter{Keys: []string{"project:7", "project:7"}}, uuids(2, 1)},

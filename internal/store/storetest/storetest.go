@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Legs", legTests},
 		{"Calls", callTests},
 		{"Search", searchTests},
+		{"Facts", factTests},
 		{"Outbox", outboxTests},
 		{"Relay", relayTests},
 		{"Wake", wakeTests},

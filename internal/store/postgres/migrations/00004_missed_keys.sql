@@ -17,4 +17,4 @@ set keys = array(select key from (select unnest(calls.keys) as key union select 
 from (select account, call_uuid, array_agg(key) as keys from missed_again group by account, call_uuid) as again
 where calls.account = again.account and calls.call_uuid = again.call_uuid;
 
-comment on column call_keys.key is 'project:<id>, consultant:<id or username> or number:<number>, of a missed call also with "missed " before it; very long ones as key-sha256:<hash>.';
+comment on column call_keys.key is 'project:<id>, consultant:<id or username>, number:<number> or transferred, of a missed call also with "missed " before it; very long ones as key-sha256:<hash>.';

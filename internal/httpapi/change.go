@@ -1,0 +1,61 @@
+package httpapi
+
+import "github.com/gofiber/fiber/v2"
+
+// mayChange says why whoever sent a request may not change what is kept; nil where they may. An API key may, in its
+// account, and so may a session that one was exchanged for; so may the webhook secret, which can hand in webhooks of every
+// account. Where no API key is configured, this machine's own programs may on a server that only they can reach, once
+// they may read.
+func (s *Server) mayChange(c *fiber.Ctx) error {
+	header := &c.Request().Header
+	who := readerOf(c)
+	switch {
+	case who.changes:
+		return nil
+	case !s.secrets.open && s.secrets.match(header.Peek(s.cfg.WebhookHeader)):
+		return nil
+	case !s.keys.none:
+		if _, _, ok := s.keyAccount(header); ok {
+			return nil
+		}
+		return &problem{kind: kindReadOnly, detail: "This needs an API key (api_keys), and the request came without a valid one. " +
+			"Nothing was changed. Send one as Authorization: ApiKey followed by the key, or log in with one."}
+	case s.cfg.GuardReads:
+		return &problem{kind: kindReadOnly, detail: "No API key is configured, and others than this machine can reach this " +
+			"server, so nothing can be changed here. Nothing was changed. Configure a key (api_keys), or send the webhook " +
+			"secret in the header " + s.cfg.WebhookHeader + "."}
+	case !ownMachine(c):
+		return &problem{kind: kindNotLocal, detail: "No API key is configured, so only this machine's own programs may change " +
+			"something: the Host header must be an IP address or localhost, and a browser's Origin the same host. " +
+			"Nothing was changed. Configure a key (api_keys) to use it by a name or through a proxy."}
+	}
+	return nil
+}
+
+// guardChange is before every route that changes something and is no part of the trigger API. An API key or the webhook
+// secret in its header is enough; anything else must be allowed to read first.
+func (s *Server) guardChange(c *fiber.Ctx) error {
+	header := &c.Request().Header
+	if account, _, ok := s.keyAccount(header); ok {
+		c.Locals(accountKey, account)
+		return c.Next()
+	}
+	if !s.secrets.open && s.secrets.match(header.Peek(s.cfg.WebhookHeader)) {
+		return c.Next()
+	}
+	if err := s.admit(c); err != nil {
+		return err
+	}
+	if !fromOwnPage(c) {
+		return foreignPage()
+	}
+	if err := s.mayChange(c); err != nil {
+		return err
+	}
+	return c.Next()
+}
+
+func foreignPage() *problem {
+	return &problem{kind: kindForeignPage, detail: "The request comes from a page of another site. Nothing was changed. " +
+		"Open the page on this server and do it there."}
+}

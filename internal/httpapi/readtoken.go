@@ -1,0 +1,126 @@
+package httpapi
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"crypto/subtle"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+)
+
+// tokenScheme is how an Authorization header with a read token begins; the case does not matter.
+const tokenScheme = "Bearer"
+
+// readerKey is where a request keeps who reads.
+const readerKey = "reader"
+
+// reader is who sent a request, as far as reading goes.
+type reader struct {
+	account string // whose data may be seen; "" for every account's
+	changes bool   // an API key was exchanged for the session: it may change, too
+	session bool   // known by a cookie, not by a header
+}
+
+// tokens are the read tokens that are valid, as SHA-256 sums, and whose data each shows.
+type tokens struct {
+	sums     [][sha256.Size]byte
+	accounts []string
+	none     bool // no token is configured
+}
+
+func newTokens(configured []ReadToken) tokens {
+	valid := tokens{none: len(configured) == 0}
+	for _, token := range configured {
+		// An empty token would let in everybody who sends none. It still closes the door.
+		if token.Token != "" {
+			valid.sums = append(valid.sums, sha256.Sum256([]byte(token.Token)))
+			valid.accounts = append(valid.accounts, token.Account)
+		}
+	}
+	return valid
+}
+
+// account gives the account of a token, "" for all. How long it takes depends neither on which one it is nor on how much
+// of it is right.
+func (t tokens) account(presented []byte) (string, bool) {
+	sum := sha256.Sum256(presented)
+	found := -1
+	for i := range t.sums {
+		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(sum[:], t.sums[i][:]), i, found)
+	}
+	if found < 0 {
+		return "", false
+	}
+	return t.accounts[found], true
+}
+
+// bearer gives what stands behind the scheme Bearer in a request's Authorization.
+func bearer(header *fasthttp.RequestHeader) (token []byte, presented bool) {
+	scheme, token, _ := bytes.Cut(header.Peek(fiber.HeaderAuthorization), []byte{' '})
+	return bytes.TrimSpace(token), bytes.EqualFold(scheme, []byte(tokenScheme))
+}
+
+// admit finds out who reads. Where read tokens are configured, one of them must come, or the cookie that one was exchanged
+// for; else a server that others can reach asks for the webhook secret, or a cookie, and one on loopback for nothing.
+func (s *Server) admit(c *fiber.Ctx) error {
+	header := &c.Request().Header
+	if token, presented := bearer(header); presented && !s.tokens.none {
+		account, ok := s.tokens.account(token)
+		if !ok {
+			return tokenRefused()
+		}
+		s.letRead(c, reader{account: account})
+		return nil
+	}
+	if known, ok := s.sessionOf(c); ok {
+		s.letRead(c, known)
+		return nil
+	}
+	switch {
+	case !s.tokens.none:
+		return tokenRefused()
+	case s.cfg.GuardReads && !s.authorized(header):
+		return unauthorized(s.cfg.WebhookHeader)
+	}
+	return nil
+}
+
+// letRead keeps who reads with the request. One account's reader sees that account's data on every route.
+func (s *Server) letRead(c *fiber.Ctx, who reader) {
+	c.Locals(readerKey, who)
+	if who.account != "" {
+		c.Locals(accountKey, who.account)
+	}
+}
+
+// readerOf gives who sent a request that was admitted.
+func readerOf(c *fiber.Ctx) reader {
+	who, _ := c.Locals(readerKey).(reader)
+	return who
+}
+
+// guardRead is before every route that only shows something.
+func (s *Server) guardRead(c *fiber.Ctx) error {
+	if err := s.admit(c); err != nil {
+		return err
+	}
+	return c.Next()
+}
+
+// guardEverything is guardRead for what shows figures of all accounts together.
+func (s *Server) guardEverything(c *fiber.Ctx) error {
+	if err := s.admit(c); err != nil {
+		return err
+	}
+	if keyed(c) != "" {
+		return &problem{kind: kindReadForeign, detail: "This shows figures of all accounts, and the read token is for one. Nothing " +
+			"is shown. Use a token that is configured without an account."}
+	}
+	return c.Next()
+}
+
+func tokenRefused() *problem {
+	return &problem{kind: kindTokenRefused, detail: "No valid read token came with the request, so nothing is shown. Send one " +
+		"that is configured (read_tokens) as Authorization: Bearer followed by the token, or log in at /login."}
+}

@@ -1,0 +1,60 @@
+package web
+
+var quarantineTexts = map[string]text{
+	"quarantine.title": {"Quarantine", "Kwarantanna"},
+	"quarantine.lead": {
+		"What the PBX sent and webhookd could not read as a webhook. It is kept as it came until somebody redrives or discards it.",
+		"To, co wysłała centrala, a czego webhookd nie umiał odczytać jako webhook. Jest przechowywane w niezmienionej postaci, " +
+			"dopóki ktoś nie wczyta tego ponownie lub nie odrzuci.",
+	},
+	"quarantine.empty":   {"Quarantine is empty: every webhook could be read.", "Kwarantanna jest pusta: każdy webhook dało się odczytać."},
+	"quarantine.caption": {"Refused bodies, the one that came last first", "Odrzucone treści, ostatnio nadesłane na górze"},
+	"quarantine.last":    {"Came last", "Ostatnio"},
+	"quarantine.first":   {"Came first", "Pierwszy raz"},
+	"quarantine.count":   {"Times", "Ile razy"},
+	"quarantine.why":     {"Why", "Dlaczego"},
+	"quarantine.size":    {"Bytes", "Bajty"},
+	"quarantine.begins":  {"Begins with", "Początek"},
+	"quarantine.binary":  {"(no text)", "(to nie tekst)"},
+	"quarantine.look":    {"Look", "Obejrzyj"},
+	"quarantine.one":     {"Refused body %d", "Odrzucona treść %d"},
+	"quarantine.back":    {"All of quarantine", "Cała kwarantanna"},
+	"quarantine.reason":  {"In detail", "Szczegóły"},
+	"quarantine.sha":     {"SHA-256", "SHA-256"},
+	"quarantine.body":    {"Body", "Treść"},
+	"quarantine.base64":  {"It is no text in UTF-8; here it is in base64.", "To nie jest tekst UTF-8; poniżej w base64."},
+	"quarantine.cut":     {"Only its beginning was kept, so it cannot be redriven.", "Zachowano tylko początek, więc nie można jej wczytać ponownie."},
+	"quarantine.redrive": {"Redrive", "Wczytaj ponownie"},
+	"quarantine.redrive.h": {
+		"Hands it in once more, as if the PBX had sent it now. If it can be read it leaves quarantine; otherwise it stays.",
+		"Przekazuje ją jeszcze raz, jakby centrala wysłała ją teraz. Jeśli da się ją odczytać, opuści kwarantannę; inaczej zostanie.",
+	},
+	"quarantine.discard": {"Discard…", "Odrzuć…"},
+	"quarantine.discard.h": {
+		"It is deleted for good. Nothing that it says will ever count.",
+		"Zostanie trwale usunięta. Nic z tego, co zawiera, nigdy nie będzie uwzględnione.",
+	},
+	"quarantine.discard.do": {"Discard for good", "Usuń trwale"},
+	"quarantine.readonly": {
+		"To redrive or discard, log in with an API key.", "Aby wczytać ponownie lub odrzucić, zaloguj się kluczem API.",
+	},
+	"quarantine.failed": {
+		"It could not be redriven and stays in quarantine.", "Nie udało się jej wczytać; pozostaje w kwarantannie.",
+	},
+	"quarantine.done.accepted":  {"It was taken: the webhook is in the journal and its call is up to date.", "Przyjęto: webhook jest w dzienniku, a jego rozmowa jest aktualna."},
+	"quarantine.done.ignored":   {"It was taken: it is of another family of events, is kept, and changes no call.", "Przyjęto: to inna rodzina zdarzeń; jest przechowywana i nie zmienia żadnej rozmowy."},
+	"quarantine.done.duplicate": {"This very body is in the journal already. It left quarantine, and nothing else changed.", "Dokładnie ta treść jest już w dzienniku. Opuściła kwarantannę i nic więcej się nie zmieniło."},
+	"quarantine.done.spooled":   {"It was taken: the database is away, and it waits in the spool.", "Przyjęto: baza danych jest niedostępna, treść czeka w buforze na dysku."},
+	"quarantine.done.discarded": {"It was discarded for good.", "Usunięto ją trwale."},
+	"quarantine.call":           {"To its call", "Do jej rozmowy"},
+
+	"refusal.empty_body":                   {"empty", "pusta"},
+	"refusal.malformed_json":               {"no valid JSON", "nieprawidłowy JSON"},
+	"refusal.not_an_object":                {"JSON, but no object", "JSON, ale nie obiekt"},
+	"refusal.missing_dialog_uuid":          {"no dialog_uuid", "brak dialog_uuid"},
+	"refusal.invalid_dialog_uuid":          {"dialog_uuid is no UUID", "dialog_uuid to nie UUID"},
+	"refusal.missing_event_time":           {"no event_time", "brak event_time"},
+	"refusal.invalid_event_time":           {"event_time is no time", "event_time to nie czas"},
+	"refusal.unprocessable":                {"could not be processed", "nie udało się przetworzyć"},
+	"refusal.content_encoding_unsupported": {"came compressed", "przyszła skompresowana"},
+}
