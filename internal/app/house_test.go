@@ -73,8 +73,11 @@ var house = map[string][]string{
 	},
 
 	// For tests only: no other package may import these.
-	"flow/goflowtest":       {},
-	"store/everystore":      {"store", "store/postgres", "store/postgres/pgtest", "store/sqlite"},
+	"eventtest":       {"flow/goflowtest"},
+	"flow/goflowtest": {},
+	"store/everystore": {
+		"eventtest", "flow", "flow/goflowtest", "store", "store/postgres", "store/postgres/pgtest", "store/sqlite",
+	},
 	"store/postgres/pgtest": {},
 	"store/storetest":       {"correlate", "dialog", "flow", "stats", "store"},
 }
@@ -90,7 +93,7 @@ var owners = map[string][]string{
 	"github.com/nats-io":         {"bench", "chaos", "natsbus"},
 	"github.com/prometheus":      {"metrics"},
 	"github.com/pressly/goose":   {"store/postgres", "store/sqlite"},
-	"github.com/santhosh-tekuri": {}, // in tests
+	"github.com/santhosh-tekuri": {"eventtest"},
 	"github.com/valyala":         {"httpapi", "replay/simulate"},
 	"go.yaml.in/yaml":            {"config", "trigger"},
 	"modernc.org/sqlite":         {"bench", "store/sqlite"},

@@ -113,6 +113,11 @@ func index(call *correlate.Call) store.Index {
 	for _, number := range []correlate.Word{call.External.Number, call.External.NumberE164} {
 		add(store.NumberKey(string(number)), string(number))
 	}
+	if call.Missed {
+		for _, key := range slices.Clone(keys) {
+			keys = append(keys, store.MissedKey(key))
+		}
+	}
 	slices.Sort(keys)
 	return store.Index{
 		State: call.State, Direction: call.Direction, Disposition: string(call.Disposition),
