@@ -43,13 +43,13 @@ fixtures: build ## Post every recorded webhook in fixtures/ to the webhookd that
 	./$(BINARY) replay fixtures/*/*.ndjson
 
 .PHONY: test
-test: ## Run all tests, on a real Postgres (WEBHOOKD_TEST_DATABASE_URL, or a throw-away one) and real NATS
-	scripts/with-postgres go test ./...
+test: ## Run all tests, on a real Postgres (WEBHOOKD_TEST_DATABASE_URL, or a throw-away one), NATS and Chromium
+	scripts/with-chromium scripts/with-postgres go test ./...
 
 .PHONY: race
 race: ## Run all tests with the race detector
 	scripts/need-cc
-	scripts/with-postgres go test $(RACE) -timeout 12m ./...
+	scripts/with-chromium scripts/with-postgres go test $(RACE) -timeout 12m ./...
 
 .PHONY: orders
 orders: ## Try every order of every scenario's webhooks (the race detector makes that too slow to do under it)
@@ -62,6 +62,11 @@ e2e: ## Send the recorded call through real server processes, embedded and on Po
 .PHONY: interop
 interop: ## Run the public clients of the trigger API (npm, Go, the Ruby client's requests) against webhookd
 	interop/run
+
+.PHONY: contracts
+contracts: ## Check that the AsyncAPI document is in step with the program, and with AsyncAPI's own rules
+	go test -count=1 ./internal/asyncapi
+	packages=$$(scripts/npm-install interop/asyncapi) && node interop/asyncapi/lint.js "$$packages" internal/asyncapi/asyncapi.json
 
 .PHONY: chaos
 chaos: ## Break a whole installation for two minutes (2 webhookd, Postgres, 3 NATS nodes) and check that nothing was lost
@@ -110,9 +115,10 @@ tidy: ## Check that go.mod and go.sum say what the code needs, and that no modul
 .PHONY: docs
 docs: ## Write the documents that are made from the code
 	go test ./internal/config -run TestTheReferenceIsInStep -update
+	go test ./internal/asyncapi -run TestTheDocumentIsInStep -update
 
 .PHONY: check
-check: ## Everything that must hold before a change goes in: tidy, build, vet, lint, orders, race, e2e, interop, chaos-short
+check: ## Everything that must hold before a change goes in: tidy, build, vet, lint, orders, race, e2e, interop, contracts, chaos-short
 	$(MAKE) tidy
 	$(MAKE) build
 	$(MAKE) vet
@@ -121,6 +127,7 @@ check: ## Everything that must hold before a change goes in: tidy, build, vet, l
 	$(MAKE) race
 	$(MAKE) e2e
 	$(MAKE) interop
+	$(MAKE) contracts
 	$(MAKE) chaos-short
 
 .PHONY: clean

@@ -174,6 +174,8 @@ type service struct {
 
 	HTTP string `json:"http"`
 	NATS string `json:"nats"`
+
+	WebSocket string `json:"nats_websocket"` // "" without one
 }
 
 // serve starts a service on free ports, waits until it serves, and says where.

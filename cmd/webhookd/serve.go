@@ -49,7 +49,11 @@ func serve(ctx context.Context, proc process, cfg config.Config, demoFile string
 	if err := service.Start(ctx); err != nil {
 		return errors.Join(cannotBegin(err), stop(proc, service, cfg.StopTimeout))
 	}
-	log.Info("serving", "version", readBuild().Version, "http", service.Addr(), "nats", service.NATSURL())
+	where := []any{"version", readBuild().Version, "http", service.Addr(), "nats", service.NATSURL()}
+	if url := service.WebSocketURL(); url != "" {
+		where = append(where, "nats_websocket", url)
+	}
+	log.Info("serving", where...)
 	if demoFile != "" {
 		showing, cancel := context.WithCancel(ctx)
 		shown := make(chan struct{})

@@ -117,6 +117,7 @@ func requireReadable(t *testing.T, m *message) {
 	t.Helper()
 	require.NoError(t, eventtest.Published(m.body), "%s", m.body)
 	require.Equal(t, flow.Subject(m.AccountKey, m.Type), m.subject)
+	requireContract(t, m)
 	require.Equal(t, m.Data.Trigger == nil, m.Data.Seq != nil, "an event of a call has a seq, one of a handler has none")
 }
 

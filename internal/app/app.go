@@ -17,6 +17,7 @@ import (
 	"webhookd/internal/httpapi"
 	"webhookd/internal/ingest"
 	"webhookd/internal/ingest/spool"
+	"webhookd/internal/live"
 	"webhookd/internal/metrics"
 	"webhookd/internal/natsbus"
 	"webhookd/internal/relay"
@@ -33,11 +34,12 @@ type Options struct {
 
 // App is one webhookd.
 type App struct {
-	cfg    config.Config
-	log    *slog.Logger
-	now    func() time.Time
-	stack  stack
-	failed chan error
+	cfg     config.Config
+	log     *slog.Logger
+	now     func() time.Time
+	version string
+	stack   stack
+	failed  chan error
 
 	listener net.Listener
 	profiles net.Listener // nil unless it is asked for
@@ -50,6 +52,7 @@ type App struct {
 	due      *due.Runner
 	relay    *relay.Relay
 	backlog  *backlog.Runner
+	live     *live.Board
 	http     *httpapi.Server
 	handlers *handlers
 }
@@ -65,7 +68,7 @@ func New(ctx context.Context, cfg config.Config, options Options) (_ *App, err e
 	if options.Now == nil {
 		options.Now = time.Now
 	}
-	a.now = options.Now
+	a.now, a.version = options.Now, options.Version
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, a.stack.unwind(context.WithoutCancel(ctx)))
@@ -122,6 +125,8 @@ func (a *App) build(options Options) error {
 		Options: flow.Options{RingLimit: a.cfg.RingLimit, CallLimit: a.cfg.CallLimit},
 	})
 	a.backlog = backlog.New(backlog.Config{Store: a.store, Logger: a.log})
+	a.live = live.New(a.bus)
+	a.stack.push("live calls", func(context.Context) error { a.live.Stop(); return nil })
 	scrapes, err := metrics.Handler(metrics.Sources{
 		Ingest: a.ingest.Stats, Due: a.due.Stats, Relay: a.relay.Stats, Dispatch: a.handlers.dispatcher.Stats,
 		Now: options.Now,
@@ -130,8 +135,8 @@ func (a *App) build(options Options) error {
 		return err
 	}
 	a.http = httpapi.New(httpapi.Config{
-		Metrics: scrapes,
-		Intake:  a.ingest, Reader: a.store, Quarantine: a.ingest, Ready: a.ready,
+		Metrics: scrapes, Live: a.live,
+		Intake: a.ingest, Reader: a.store, Quarantine: a.ingest, Ready: a.ready,
 		WebhookHeader: a.cfg.WebhookHeader, WebhookSecrets: secrets(a.cfg), BodyLimit: a.cfg.BodyLimit,
 		Triggers: a.handlers.service, Directory: a.handlers.service, Handlers: a.handlers.service,
 		TriggerReader: a.store, APIKeys: apiKeys(a.cfg),
@@ -157,6 +162,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.run("handlers", a.schema.before(a.keepHandlers), nil)
 	a.run("due rows", a.schema.before(a.due.Run), nil)
 	a.run("statistics", a.schema.before(a.backlog.Run), nil)
+	a.run("nats service", a.answerOnNATS, nil)
 	a.run("ingest", a.ingest.Run, func(context.Context) error { a.ingest.Stop(); return nil })
 	a.run("http", func(context.Context) error { return a.http.Serve(a.listener) }, a.http.Shutdown)
 	return nil
@@ -208,6 +214,9 @@ func (a *App) NATSURL() string {
 	}
 	return a.cfg.NATSURL.String()
 }
+
+// WebSocketURL is where clients in browsers find the embedded NATS server; "" if it has no WebSocket.
+func (a *App) WebSocketURL() string { return a.bus.WebSocketURL() }
 
 // Empty says whether no webhook was ever received.
 func (a *App) Empty(ctx context.Context) (bool, error) { return a.store.Empty(ctx) }

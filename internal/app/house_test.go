@@ -25,15 +25,22 @@ const module = "webhookd/internal/"
 // house says, for each package below internal, which of the others it may import. A new package gets its line here.
 var house = map[string][]string{
 	"app": {
-		"backlog", "callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "metrics", "natsbus",
-		"rebuild", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite", "trigger", "web",
+		"backlog", "callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "live",
+		"metrics", "natsapi", "natsbus", "rebuild", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite",
+		"trigger", "web",
 	},
 
 	"config": {"correlate", "dialog"},
 	"web":    {}, // the wallboard reads what every client can read
 
-	"httpapi": {"correlate", "dialog", "flow", "ingest", "stats", "statsapi", "store", "trigger", "triggerapi", "web"},
+	"asyncapi": {}, // the document; what makes it is a test
+
+	"httpapi": {
+		"asyncapi", "correlate", "dialog", "flow", "ingest", "live", "stats", "statsapi", "store", "trigger", "triggerapi", "web",
+	},
 	"due":     {"callout", "correlate", "dialog", "dispatch", "flow", "ingest", "store", "trigger"},
+	"live":    {"flow", "natsbus"},
+	"natsapi": {"dialog", "flow", "natsbus", "store"},
 	"relay":   {"correlate", "dialog", "flow", "natsbus", "store"},
 	"backlog": {"correlate", "ingest", "store"},
 	"rebuild": {"correlate", "dialog", "flow", "ingest", "stats", "store"},
@@ -73,6 +80,7 @@ var house = map[string][]string{
 	},
 
 	// For tests only: no other package may import these.
+	"browsertest":     {},
 	"eventtest":       {"flow/goflowtest"},
 	"flow/goflowtest": {},
 	"store/everystore": {
@@ -85,6 +93,7 @@ var house = map[string][]string{
 // owners says who alone may import a library, and what is below it.
 var owners = map[string][]string{
 	"database/sql":               {"bench", "chaos", "store/postgres", "store/postgres/pgtest", "store/sqlite"},
+	"github.com/chromedp":        {"browsertest"},
 	"github.com/cloudevents":     {}, // in tests
 	"github.com/expr-lang":       {"trigger"},
 	"github.com/gofiber":         {"httpapi"},
@@ -98,7 +107,7 @@ var owners = map[string][]string{
 	"go.yaml.in/yaml":            {"config", "trigger"},
 	"modernc.org/sqlite":         {"bench", "store/sqlite"},
 	"net/http":                   {"app", "bench", "callout", "chaos", "httpapi", "metrics", "replay", "replay/simulate", "web"},
-	"testing":                    {"store/everystore", "store/postgres/pgtest", "store/storetest"},
+	"testing":                    {"browsertest", "store/everystore", "store/postgres/pgtest", "store/storetest"},
 }
 
 // pure are the packages that do no I/O, read no clock and draw no random number (design §1).

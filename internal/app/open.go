@@ -85,6 +85,7 @@ func openSpool(cfg config.Config, log *slog.Logger) (*spool.Spool, error) {
 func openBus(ctx context.Context, cfg config.Config, log *slog.Logger) (*natsbus.Bus, error) {
 	bus, err := natsbus.Open(ctx, natsbus.Config{
 		URL: cfg.NATSURL.Reveal(), StoreDir: filepath.Join(cfg.DataDir, natsDir), Listen: cfg.NATSListen,
+		WebSocketListen: cfg.NATSWebSocketListen, WebSocketOrigins: cfg.NATSWebSocketOrigins,
 		Replicas: cfg.NATSReplicas, Logger: log,
 	})
 	if err != nil {

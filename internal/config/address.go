@@ -59,6 +59,26 @@ func parseDebugAddress(text string) (string, error) {
 	return text, err
 }
 
+// parseWebSocketAddress takes nothing, or an address that only this machine reaches.
+func parseWebSocketAddress(text string) (string, error) {
+	if text == "" {
+		return "", nil
+	}
+	return parseLoopback(text)
+}
+
+// parseOrigin reads the origin of a page, as a browser tells it.
+func parseOrigin(text string) (string, error) {
+	parsed, err := url.Parse(text)
+	switch {
+	case err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Hostname() == "":
+		return "", fmt.Errorf("%q is no origin; write one as https://board.example.com or http://127.0.0.1:8000", text)
+	case parsed.User != nil || parsed.Path != "" || parsed.RawQuery != "" || parsed.Fragment != "":
+		return "", fmt.Errorf("an origin is scheme, host and port only; did you mean %s://%s?", parsed.Scheme, parsed.Host)
+	}
+	return strings.ToLower(text), nil
+}
+
 // loopback says whether an address is sure to be reachable from this machine only. What a host name stands for can
 // change, so of names only localhost counts.
 func loopback(address string) bool {

@@ -16,27 +16,30 @@ import (
 
 // Config is the whole set-up of one process. [Load] fills and checks it; [Default] gives the defaults.
 type Config struct {
-	Listen         string                // host:port of the HTTP API; port 0 takes any free one
-	DataDir        string                // directory of everything that is kept locally
-	DatabaseURL    URL                   // Postgres; empty: embedded SQLite under DataDir
-	CommitTimeout  time.Duration         // how long a webhook waits for the database before it goes to the spool
-	SpoolDir       string                // directory of the spool; empty: one under DataDir
-	SpoolLimit     int64                 // most that the spool may hold, in bytes
-	NATSURL        URL                   // NATS servers, separated by commas; empty: embedded server under DataDir
-	NATSListen     string                // host:port of the embedded NATS server, loopback only; port 0 takes any free one
-	NATSReplicas   int                   // copies of the stream and of the bucket in the NATS cluster
-	PprofListen    string                // host:port of the profiler, loopback only; empty: none
-	WebhookHeader  string                // name of the header that carries the shared secret
-	WebhookSecrets []Secret              // shared secrets, any of which opens the door; none: loopback only
-	LogLevel       slog.Level            // least level that is logged
-	LogFormat      string                // LogText or LogJSON
-	DefaultRegion  string                // ISO 3166-1 region, upper case, in which national numbers are read
-	SettleDelay    time.Duration         // from the end of a call to its call_settled event
-	RingLimit      time.Duration         // silence after which a call that is not connected counts as over
-	CallLimit      time.Duration         // silence after which a connected call counts as over
-	BodyLimit      int                   // largest webhook body taken, in bytes
-	StopTimeout    time.Duration         // how long a graceful stop may take
-	CloseCauses    map[string]CloseCause // additions to the table of close causes, by cause in upper case
+	Listen        string        // host:port of the HTTP API; port 0 takes any free one
+	DataDir       string        // directory of everything that is kept locally
+	DatabaseURL   URL           // Postgres; empty: embedded SQLite under DataDir
+	CommitTimeout time.Duration // how long a webhook waits for the database before it goes to the spool
+	SpoolDir      string        // directory of the spool; empty: one under DataDir
+	SpoolLimit    int64         // most that the spool may hold, in bytes
+	NATSURL       URL           // NATS servers, separated by commas; empty: embedded server under DataDir
+	NATSListen    string        // host:port of the embedded NATS server, loopback only; port 0 takes any free one
+	// NATSWebSocketListen is the host:port of the embedded NATS server's WebSocket, loopback only; empty: none.
+	NATSWebSocketListen  string
+	NATSWebSocketOrigins []string              // origins of the pages that may connect there
+	NATSReplicas         int                   // copies of the stream and of the bucket in the NATS cluster
+	PprofListen          string                // host:port of the profiler, loopback only; empty: none
+	WebhookHeader        string                // name of the header that carries the shared secret
+	WebhookSecrets       []Secret              // shared secrets, any of which opens the door; none: loopback only
+	LogLevel             slog.Level            // least level that is logged
+	LogFormat            string                // LogText or LogJSON
+	DefaultRegion        string                // ISO 3166-1 region, upper case, in which national numbers are read
+	SettleDelay          time.Duration         // from the end of a call to its call_settled event
+	RingLimit            time.Duration         // silence after which a call that is not connected counts as over
+	CallLimit            time.Duration         // silence after which a connected call counts as over
+	BodyLimit            int                   // largest webhook body taken, in bytes
+	StopTimeout          time.Duration         // how long a graceful stop may take
+	CloseCauses          map[string]CloseCause // additions to the table of close causes, by cause in upper case
 
 	TimeZone     *time.Location // by which statistics tell days and hours apart
 	AnswerWithin time.Duration  // longest wait of a call that was answered in time, whole seconds

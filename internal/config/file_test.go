@@ -62,6 +62,8 @@ func TestEveryKeyIsReadFromTheFile(t *testing.T) {
 	require.EqualValues(t, 64<<30, cfg.SpoolLimit)
 	require.Equal(t, "nats://n1.example.com:4222,tls://n2.example.com:4222", cfg.NATSURL.Reveal())
 	require.Equal(t, "[::1]:0", cfg.NATSListen)
+	require.Equal(t, "localhost:9222", cfg.NATSWebSocketListen)
+	require.Equal(t, []string{"https://board.example.com", "http://127.0.0.1:8000"}, cfg.NATSWebSocketOrigins)
 	require.Equal(t, 3, cfg.NATSReplicas)
 	require.Equal(t, "127.0.0.1:6060", cfg.PprofListen)
 	require.Equal(t, "appHash", cfg.WebhookHeader)

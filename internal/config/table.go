@@ -90,6 +90,19 @@ var table = []option{
 			"interface is allowed. Port 0 takes any free port.",
 	}, func(c *Config) *string { return &c.NATSListen }, parseLoopback, quote),
 	field(option{
+		key: "nats_websocket_listen", value: formAddress,
+		help: "address of the embedded NATS server for clients in browsers (WebSocket), loopback only; empty: none",
+		more: "Unused when `nats_url` is set. Pages may read events and live calls there, and ask, but not publish. To let in " +
+			"browsers of other machines, put a proxy with TLS, and with a login, before it, or run a NATS server of your own. " +
+			"Port 0 takes any free port.",
+	}, func(c *Config) *string { return &c.NATSWebSocketListen }, parseWebSocketAddress, quote),
+	list(option{
+		key: "nats_websocket_origins", value: "origin",
+		help: "origins of the pages that may connect to nats_websocket_listen, as https://board.example.com",
+		more: "An origin is scheme, host and port, without a path. Without any, only programs that are no browsers may connect. " +
+			"A list in the file; separated by commas or line breaks in the environment; a flag that may be repeated.",
+	}, func(c *Config) *[]string { return &c.NATSWebSocketOrigins }, parseOrigin, quoteInside),
+	field(option{
 		key: "nats_replicas", value: "number", fallback: "1",
 		help: "copies of the stream and the bucket that the NATS cluster keeps",
 		more: "From 1 to 5. Anything but 1 needs `nats_url`: the embedded server is alone.",

@@ -274,6 +274,13 @@ func TestTokensAreSafeAndNeverShared(t *testing.T) {
 		require.Regexp(t, `^[A-Za-z0-9_-]+$`, token)
 		require.NotContains(t, seen, token)
 		seen[token] = text
+		back, ok := flow.Text(token)
+		require.True(t, ok)
+		require.Equal(t, text, back)
+	}
+	for _, none := range []string{"", "a.b", "b64-ZGVmYXVsdA", "b64-YS5j=", "b64-*"} {
+		_, ok := flow.Text(none)
+		require.False(t, ok, none)
 	}
 	require.Equal(t, "default", flow.Token("default"))
 	require.Equal(t, "b64-YS5i", flow.Token("a.b"))

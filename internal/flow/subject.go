@@ -24,6 +24,9 @@ func Subject(account, eventType string) string {
 	return subjectPrefix + Token(account) + "." + Token(eventType)
 }
 
+// AccountSubjects matches the subjects of all events of an account.
+func AccountSubjects(account string) string { return subjectPrefix + Token(account) + ".*" }
+
 // BucketKey is the key of a call in the KV bucket: <account>.<call_uuid>, each part a [Token].
 func BucketKey(account, callUUID string) string {
 	return Token(account) + "." + Token(callUUID)
@@ -37,6 +40,19 @@ func Token(text string) string {
 		return text
 	}
 	return encodedPrefix + base64.RawURLEncoding.EncodeToString([]byte(text))
+}
+
+// Text gives the text that a token was made of; ok is false for what is no token.
+func Text(token string) (text string, ok bool) {
+	encoded, found := strings.CutPrefix(token, encodedPrefix)
+	if !found {
+		return token, plainToken(token)
+	}
+	decoded, err := base64.RawURLEncoding.Strict().DecodeString(encoded)
+	if err != nil || Token(string(decoded)) != token { // each text has one token
+		return "", false
+	}
+	return string(decoded), true
 }
 
 func plainToken(text string) bool {

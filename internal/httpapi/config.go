@@ -25,7 +25,10 @@ const (
 	DefaultIdleTimeout    = 75 * time.Second
 	DefaultRequestTimeout = 20 * time.Second
 	DefaultMaxConnections = 4096
-	DefaultRegion         = "PL"
+	DefaultMaxStreams     = 512
+	// DefaultHeartbeat is well below what proxies take for silence (a minute, most of them).
+	DefaultHeartbeat = 15 * time.Second
+	DefaultRegion    = "PL"
 )
 
 // Intake takes webhooks in.
@@ -75,6 +78,9 @@ type Config struct {
 	// context ends.
 	Ready func(ctx context.Context) []Dependency
 
+	// Live is where GET /v1/stream and GET /v1/stream/calls come from; nil: there are no such routes.
+	Live Live
+
 	// Metrics answers GET /metrics; nil: there is no such route.
 	Metrics http.Handler
 
@@ -101,10 +107,12 @@ type Config struct {
 	BodyLimit      int           // bytes of a webhook
 	HeaderLimit    int           // bytes of a request's line and headers
 	ReadTimeout    time.Duration // for a whole request to arrive
-	WriteTimeout   time.Duration // for a whole answer to be taken
+	WriteTimeout   time.Duration // for a whole answer to be taken, or each event of a stream
 	IdleTimeout    time.Duration // between two requests of one connection
 	RequestTimeout time.Duration // for intake or store to answer
 	MaxConnections int           // open at once; more are answered 503
+	MaxStreams     int           // of those; more are answered 503
+	Heartbeat      time.Duration // between two signs of life of a stream that has nothing to say
 
 	// DefaultRegion is where a number without a country code is taken to be (ISO 3166-1 alpha-2). It must be the
 	// region that calls are derived with, or national numbers are not found.
@@ -126,6 +134,8 @@ func (c Config) withDefaults() Config {
 	c.IdleTimeout = orDefault(c.IdleTimeout, DefaultIdleTimeout)
 	c.RequestTimeout = orDefault(c.RequestTimeout, DefaultRequestTimeout)
 	c.MaxConnections = orDefault(c.MaxConnections, DefaultMaxConnections)
+	c.MaxStreams = orDefault(c.MaxStreams, DefaultMaxStreams)
+	c.Heartbeat = orDefault(c.Heartbeat, DefaultHeartbeat)
 	c.DefaultRegion = orDefault(c.DefaultRegion, DefaultRegion)
 	c.Statistics = orDefault(c.Statistics, statsapi.Defaults{Thresholds: stats.DefaultThresholds()})
 	c.Version = orDefault(c.Version, "unknown")

@@ -52,6 +52,7 @@ const (
 	kindStorageUnavailable kind = "storage_unavailable"
 	kindStopping           kind = "stopping"
 	kindBusy               kind = "busy"
+	kindStreamsFull        kind = "streams_full"
 	kindTimeout            kind = "timeout"
 )
 
@@ -94,6 +95,7 @@ var kinds = map[kind]struct {
 	kindStorageUnavailable: {fiber.StatusServiceUnavailable, "Storage unavailable", 5},
 	kindStopping:           {fiber.StatusServiceUnavailable, "Service is stopping", 5},
 	kindBusy:               {fiber.StatusServiceUnavailable, "Too many webhooks waiting", 1},
+	kindStreamsFull:        {fiber.StatusServiceUnavailable, "Too many streams open", 5},
 	kindTimeout:            {fiber.StatusServiceUnavailable, "Took too long", 5},
 }
 

@@ -12,6 +12,7 @@ func (s *Server) route() {
 	s.app.Get("/readyz", s.getReadiness)
 
 	s.app.Use(s.guardLocal)
+	s.app.Get("/asyncapi.json", getAsyncAPI)
 	s.app.Post("/v1/webhooks", s.postWebhook)
 	s.app.Post("/v1/webhooks/:account", s.postAccountWebhook)
 
@@ -25,6 +26,10 @@ func (s *Server) route() {
 	s.app.Post("/v1/calls/:call_uuid/close", s.postClose)
 	s.app.Get("/v1/dialogs/:dialog_uuid", s.guardRead, s.getDialog)
 	s.app.Get("/v1/stats", s.guardRead, s.getStats)
+	if s.cfg.Live != nil {
+		s.app.Get("/v1/stream", s.guardRead, s.getStream)
+		s.app.Get("/v1/stream/calls", s.guardRead, s.getCallStream)
+	}
 	if s.cfg.Triggers != nil {
 		s.routeTriggers()
 	}
@@ -41,8 +46,12 @@ func (s *Server) getIndex(c *fiber.Ctx) error {
 		"POST /v1/calls/{call_uuid}/close",
 		"GET /v1/dialogs/{dialog_uuid}",
 		"GET /v1/stats",
+		"GET /asyncapi.json",
 		"GET /healthz",
 		"GET /readyz",
+	}
+	if s.cfg.Live != nil {
+		routes = append(routes, streamRoutes...)
 	}
 	if s.cfg.Triggers != nil {
 		routes = append(routes, triggerRoutes()...)

@@ -23,6 +23,10 @@ type Server struct {
 	// base ends when a stop has run out of patience; requests end with it, not with the beginning of the stop.
 	base   context.Context //nolint:containedctx // it is the life of the server, which no caller has
 	cancel context.CancelFunc
+	// streaming ends when a stop begins: a stream has no end of its own that could be waited for.
+	streaming  context.Context //nolint:containedctx // as base
+	endStreams context.CancelFunc
+	streams    streamed
 
 	mu      sync.Mutex
 	conns   *connections // set by Serve
@@ -35,6 +39,8 @@ func New(cfg Config) *Server {
 	s.secrets = newSecrets(s.cfg.WebhookSecrets)
 	s.keys = newKeys(s.cfg.APIKeys)
 	s.base, s.cancel = context.WithCancel(context.Background())
+	s.streaming, s.endStreams = context.WithCancel(s.base)
+	s.streams = make(streamed, s.cfg.MaxStreams)
 	s.app = fiber.New(fiber.Config{
 		CaseSensitive:                true,
 		StrictRouting:                true,
@@ -89,14 +95,15 @@ func (s *Server) Serve(ln net.Listener) error {
 	return nil
 }
 
-// Shutdown closes the listener, answers the requests that have begun, and then returns nil. When ctx ends first, what
-// is left is cut off and the error is that of ctx.
+// Shutdown closes the listener, ends the streams, answers the requests that have begun, and then returns nil. When ctx
+// ends first, what is left is cut off and the error is that of ctx.
 func (s *Server) Shutdown(ctx context.Context) error {
 	s.mu.Lock()
 	s.stopped.Store(true)
 	conns := s.conns
 	s.mu.Unlock()
 	defer s.cancel()
+	s.endStreams()
 	if conns == nil {
 		return nil
 	}

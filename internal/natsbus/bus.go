@@ -41,6 +41,12 @@ type Config struct {
 	// the embedded server has no authentication. Port 0 or -1 takes a free one, see [Bus.URL].
 	Listen string
 
+	// WebSocketListen is the embedded server's address for clients in browsers, with the rules of Listen; empty: none.
+	WebSocketListen string
+	// WebSocketOrigins are the origins ("https://board.example.com") of the pages that may connect there. None: only
+	// clients that are no browsers.
+	WebSocketOrigins []string
+
 	// Name of this connection, and of the embedded server, as NATS shows it. DefaultName if empty.
 	Name string
 	// Replicas of the stream and the bucket when they are made: 1 (also for 0) to 5. Always 1 on the embedded server.
@@ -149,6 +155,14 @@ func (b *Bus) URL() string {
 		return b.server.ClientURL()
 	}
 	return redact(b.config.URL)
+}
+
+// WebSocketURL is where clients in browsers find the embedded server; "" without a WebSocket.
+func (b *Bus) WebSocketURL() string {
+	if b.server == nil || b.config.WebSocketListen == "" {
+		return ""
+	}
+	return b.server.WebsocketURL()
 }
 
 // Embedded says whether the server runs inside this process.

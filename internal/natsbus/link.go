@@ -62,10 +62,17 @@ func (l *link) context() context.Context {
 
 // bound gives a context for one request: it ends with ctx, after timeout, or when the connection breaks, whichever is
 // first. context.Cause tells which.
-//
-//nolint:unparam // the timeouts are as long as each other only for now
 func (l *link) bound(ctx context.Context, timeout time.Duration) (context.Context, context.CancelFunc) {
 	ctx, cancelTimeout := context.WithTimeout(ctx, timeout)
+	ctx, cancel := l.whole(ctx)
+	return ctx, func() {
+		cancel()
+		cancelTimeout()
+	}
+}
+
+// whole gives a context that ends with ctx, or when the connection breaks.
+func (l *link) whole(ctx context.Context) (context.Context, context.CancelFunc) {
 	ctx, cancel := context.WithCancelCause(ctx)
 	standing := l.context()
 	if standing.Err() != nil {
@@ -75,7 +82,6 @@ func (l *link) bound(ctx context.Context, timeout time.Duration) (context.Contex
 	return ctx, func() {
 		stop()
 		cancel(nil)
-		cancelTimeout()
 	}
 }
 

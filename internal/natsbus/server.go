@@ -46,6 +46,9 @@ func startServer(config Config) (*server.Server, error) {
 		NoSigs:                 true,
 		DisableJetStreamBanner: true,
 	}
+	if err := openWebSocket(options, config.WebSocketListen, config.WebSocketOrigins); err != nil {
+		return nil, err
+	}
 	embedded, err := server.NewServer(options)
 	if err != nil {
 		return nil, fmt.Errorf("start nats: %w", err)
@@ -57,8 +60,10 @@ func startServer(config Config) (*server.Server, error) {
 		embedded.Shutdown()
 		embedded.WaitForShutdown()
 		// Was it the address, taken since it was tried? The server tells only people.
-		if _, _, err := listenAddress(config.Listen); err != nil {
-			return nil, err
+		for _, listen := range []string{config.Listen, config.WebSocketListen} {
+			if _, _, err := listenAddress(listen); listen != "" && err != nil {
+				return nil, err
+			}
 		}
 		return nil, fmt.Errorf("start nats: %s", *fatal)
 	}

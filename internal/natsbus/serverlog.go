@@ -3,6 +3,7 @@ package natsbus
 import (
 	"fmt"
 	"log/slog"
+	"strings"
 	"sync/atomic"
 )
 
@@ -19,6 +20,12 @@ func (l *serverLog) Noticef(format string, v ...any) {
 }
 
 func (l *serverLog) Warnf(format string, v ...any) {
+	for _, usual := range unwarned {
+		if strings.HasPrefix(format, usual) {
+			l.Noticef(format, v...)
+			return
+		}
+	}
 	l.log.Warn("nats server", "text", fmt.Sprintf(format, v...))
 }
 
@@ -29,6 +36,12 @@ func (l *serverLog) Errorf(format string, v ...any) {
 func (l *serverLog) Fatalf(format string, v ...any) {
 	text := fmt.Sprintf(format, v...)
 	l.fatal.CompareAndSwap(nil, &text)
+}
+
+// unwarned is what the server warns of where it has a WebSocket, and we know better (see websocket.go).
+var unwarned = []string{
+	"Websocket not configured with TLS",    // it is on loopback only
+	"Plaintext passwords detected, use nk", // they are drawn at each start, and nobody has them
 }
 
 // Debugf and Tracef are never asked for: a trace would show bodies.
