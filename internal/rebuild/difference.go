@@ -198,7 +198,9 @@ func (g *group) compareCall(was, is store.Call) bool {
 	report("revision", strconv.Itoa(was.Revision), strconv.Itoa(is.Revision))
 	report("heard_at", when(was.HeardAt), when(is.HeardAt))
 	report("updated_at", when(was.UpdatedAt), when(is.UpdatedAt))
-	report("facts", shown(was.Index.Facts), shown(is.Index.Facts))
+	if !slices.Equal(was.Index.Facts, is.Index.Facts) {
+		report("facts", shown(was.Index.Facts), shown(is.Index.Facts))
+	}
 	was.Index.Facts, is.Index.Facts = nil, nil
 	if !reflect.DeepEqual(was.Index, is.Index) {
 		report("search", fmt.Sprintf("%+v", was.Index), fmt.Sprintf("%+v", is.Index))

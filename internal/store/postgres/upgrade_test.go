@@ -95,7 +95,7 @@ func TestMigrateLeavesWhatHasEndedToBeCounted(t *testing.T) {
 	old, err := goose.NewProvider(goose.DialectPostgres, db.DB, files, goose.WithTableName(versionTable),
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	require.NoError(t, err)
-	_, err = old.UpTo(ctx, 3)
+	_, err = old.UpTo(ctx, 4)
 	require.NoError(t, err)
 	_, err = db.Exec(`
 insert into calls (account, call_uuid, merged_into, record, ledger, seq, revision, heard_at, updated_at, state, open, direction,

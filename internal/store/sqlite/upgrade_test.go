@@ -92,7 +92,7 @@ func TestOpenLeavesWhatHasEndedToBeCounted(t *testing.T) {
 	old, err := goose.NewProvider(goose.DialectSQLite3, db.DB, files, goose.WithTableName(versionTable),
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	require.NoError(t, err)
-	_, err = old.UpTo(ctx, 2)
+	_, err = old.UpTo(ctx, 4)
 	require.NoError(t, err)
 	_, err = db.Exec(`
 with was(account, id, into_id, state) as (
