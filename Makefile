@@ -54,7 +54,7 @@ race: ## Run all tests with the race detector
 .PHONY: browser
 browser: ## Look at every page in a real Chromium, with axe-core; the pictures go to bin/browser
 	rm -rf bin/browser && mkdir -p bin/browser
-	scripts/with-chromium scripts/with-axe go test -count=1 -artifacts -outputdir bin/browser -run InABrowser ./internal/app
+	scripts/with-chromium scripts/with-axe go test -count=1 -artifacts -outputdir bin/browser -run 'InABrowser|TheBoard|AHandlerIsMade' ./internal/app ./cmd/webhookd
 
 .PHONY: orders
 orders: ## Try every order of every scenario's webhooks (the race detector makes that too slow to do under it)
@@ -89,6 +89,10 @@ bench: ## Measure everything, most of an hour on a quiet machine, and write docs
 .PHONY: bench-short
 bench-short: ## As bench, for a few minutes; the result goes to bin/bench-short
 	$(MAKE) bench BENCH="-short -out bin/bench-short $(BENCH)"
+
+.PHONY: board-load
+board-load: ## Measure what the live board costs a browser with 500 open calls at 100 webhooks/s, and that it drops nothing
+	WEBHOOKD_BOARD_LOAD=1 scripts/with-chromium go test -count=1 -run TestTheBoardUnderLoad -v ./cmd/webhookd
 
 .PHONY: bench-micro
 bench-micro: ## Run Go's benchmarks, for benchstat, and keep what they say in docs/benchmarks/raw/micro.txt

@@ -31,7 +31,7 @@ var house = map[string][]string{
 	},
 
 	"config": {"correlate", "dialog"},
-	"web":    {"correlate", "dialog", "flow"}, // makes pages of records that it is handed
+	"web":    {"correlate", "dialog", "flow", "stats"}, // makes pages of records that it is handed
 
 	"asyncapi": {}, // the document; what makes it is a test
 

@@ -174,7 +174,7 @@ var table = []option{
 	},
 	field(option{
 		key: "time_zone", value: "zone", fallback: "UTC",
-		help: "time zone by which statistics tell days and hours apart, as Europe/Warsaw",
+		help: "time zone of the pages, and by which statistics tell days and hours apart, as Europe/Warsaw",
 		more: "A name of the IANA time zone database. A question may name another one. What is stored is UTC, always.",
 	}, func(c *Config) **time.Location { return &c.TimeZone }, parseZone, showZone),
 	field(option{

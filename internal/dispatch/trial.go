@@ -18,14 +18,7 @@ import (
 func (s *Service) TryHandler(
 	ctx context.Context, scope, name string, trial triggerapi.Trial,
 ) (tried triggerapi.Tried, err error) {
-	row, err := s.Store.Handler(ctx, name)
-	if err != nil {
-		return tried, fmt.Errorf("read handler: %w", err)
-	}
-	if scope != "" && row.Account != "" && row.Account != scope {
-		return tried, store.ErrNotFound
-	}
-	compiled, err := compileRow(row, s.Dispatcher.Book.Environment())
+	compiled, err := s.onTrial(ctx, scope, name, trial.Definition)
 	if err != nil {
 		return tried, err
 	}
@@ -48,6 +41,26 @@ func (s *Service) TryHandler(
 		}
 	}
 	return triggerapi.Tried{Reason: reason}, nil
+}
+
+// onTrial gives the handler that is to be tried: the definition if there is one, else the one that is kept.
+func (s *Service) onTrial(ctx context.Context, scope, name string, definition json.RawMessage) (*trigger.Compiled, error) {
+	env := s.Dispatcher.Book.Environment()
+	if definition != nil {
+		handler, err := s.read(scope, definition)
+		if err != nil {
+			return nil, err
+		}
+		return trigger.Compile(handler, env)
+	}
+	row, err := s.Store.Handler(ctx, name)
+	if err != nil {
+		return nil, fmt.Errorf("read handler: %w", err)
+	}
+	if scope != "" && row.Account != "" && row.Account != scope {
+		return nil, store.ErrNotFound
+	}
+	return compileRow(row, env)
 }
 
 // occasions gives what a handler is to be tried on, and why, should there be nothing.

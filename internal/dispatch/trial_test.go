@@ -10,6 +10,7 @@ import (
 	"webhookd/internal/eventtest"
 	"webhookd/internal/flow/goflowtest"
 	"webhookd/internal/store"
+	"webhookd/internal/trigger"
 	"webhookd/internal/triggerapi"
 )
 
@@ -135,5 +136,35 @@ func TestAHandlerIsTriedOnASample(t *testing.T) {
 			require.ErrorAs(t, err, &invalid, body)
 			require.Equal(t, field, invalid.Faults[0].Field, body)
 		}
+	})
+}
+
+// A definition is tried before it is kept; the handler of that name, if there is one, is not asked.
+func TestADefinitionIsTriedBeforeItIsKept(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, in *installation) {
+		in.handlers(t, `
+  - {name: sorry, on: call_missed, do: [{type: send_msg, text: "The one that is kept."}]}
+`)
+		missed := call{1, customer, noon}
+		in.take(t, missed.missed(9*time.Second)...)
+		of := triggerapi.Trial{CallUUID: missed.id()}
+		for _, name := range []string{"sorry", "not-kept"} {
+			of.Definition = json.RawMessage(`{"name":"` + name + `","on":"call_missed","do":[{"type":"send_msg","text":"The new one."}]}`)
+			tried := in.try(t, name, of)
+			require.True(t, tried.Matches)
+			require.Len(t, tried.Events, 1)
+			require.Contains(t, string(tried.Events[0]), "The new one.")
+		}
+		_, err := in.service.Store.Handler(t.Context(), "not-kept")
+		require.ErrorIs(t, err, store.ErrNotFound)
+
+		of.Account, of.Definition = account, json.RawMessage(`{"name":"wrong","on":"call_mised","do":[]}`)
+		_, err = in.service.TryHandler(t.Context(), "", "wrong", of)
+		var wrong *trigger.DefinitionError
+		require.ErrorAs(t, err, &wrong)
+		of.Definition = json.RawMessage(`{"name":"theirs","account":"acme","on":"call_missed","do":[{"type":"send_msg","text":"x"}]}`)
+		_, err = in.service.TryHandler(t.Context(), account, "theirs", of)
+		require.ErrorIs(t, err, triggerapi.ErrForeign)
 	})
 }

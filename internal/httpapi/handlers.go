@@ -72,23 +72,14 @@ func (s *Server) getHandlers(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	account, err := accountOf(c, q)
+	ctx, cancel := s.requestContext()
+	defer cancel()
+	handlers, err := s.handlersFor(ctx, c, q)
 	if err != nil {
 		return err
 	}
-	_, named := q["account"]
-	every := !named && keyed(c) == ""
-	ctx, cancel := s.requestContext()
-	defer cancel()
-	handlers, _, err := s.cfg.TriggerReader.AllHandlers(ctx)
-	if err != nil {
-		return fmt.Errorf("list handlers: %w", err)
-	}
 	list := make([]handlerJSON, 0, len(handlers))
 	for i := range handlers {
-		if !every && handlers[i].Account != "" && handlers[i].Account != account {
-			continue
-		}
 		told, err := handlerOf(&handlers[i])
 		if err != nil {
 			return err
@@ -159,10 +150,7 @@ func (s *Server) postHandler(c *fiber.Ctx) error {
 func (s *Server) putHandler(c *fiber.Ctx) error {
 	name := c.Params("name")
 	if !saneHandler.MatchString(name) {
-		return handlerInvalid(trigger.Problem{
-			Field:   fieldName,
-			Message: "the name in the path is none: it has 1 to 64 of a-z 0-9 . _ -, and begins with a letter or a digit",
-		})
+		return nameInvalid()
 	}
 	definition, err := readDefinition(c, name)
 	if err != nil {
@@ -237,6 +225,11 @@ func readDefinition(c *fiber.Ctx, name string) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
+	return checkDefinition(body, name)
+}
+
+// checkDefinition is readDefinition for a definition that was read.
+func checkDefinition(body []byte, name string) ([]byte, error) {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(body, &fields); err != nil || fields == nil {
 		return nil, &problem{kind: kindBodyInvalid, detail: "The body is no JSON object, and nothing was changed. " +
@@ -275,6 +268,13 @@ func decodeStrict(body []byte, into any) error {
 }
 
 var errTrailing = errors.New("decode body: something follows the value")
+
+func nameInvalid() *problem {
+	return handlerInvalid(trigger.Problem{
+		Field:   fieldName,
+		Message: "the name in the path is none: it has 1 to 64 of a-z 0-9 . _ -, and begins with a letter or a digit",
+	})
+}
 
 func handlerInvalid(problems ...trigger.Problem) *problem {
 	text := problems[0].String()

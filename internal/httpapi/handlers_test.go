@@ -192,6 +192,16 @@ func TestHandlerIsTried(t *testing.T) {
 	} {
 		requireProblem(t, b.post(t, path, wrong), 400, "body_invalid")
 	}
+
+	// A definition is tried before it is kept; it gets the name in the path, and no secret that only answers show.
+	const unkept = "/v1/handlers/unkept/test"
+	got = b.post(t, unkept, `{"event":{"type":"x"},"definition":{"on":"call_missed"}}`)
+	require.Equal(t, 200, got.status, "%s", got.body)
+	require.JSONEq(t, `{"name":"unkept","on":"call_missed"}`, string(m.trials[len(m.trials)-1].Definition))
+	requireProblem(t, b.post(t, unkept, `{"event":{"type":"x"}}`), 404, "handler_not_found")
+	requireProblem(t, b.post(t, unkept, `{"event":{"type":"x"},"definition":{"name":"other"}}`), 422, "handler_invalid")
+	requireProblem(t, b.post(t, unkept, `{"event":{"type":"x"},"definition":7}`), 400, "body_invalid")
+	requireProblem(t, b.post(t, "/v1/handlers/UN/test", `{"event":{"type":"x"},"definition":{}}`), 422, "handler_invalid")
 	m.err = store.ErrUnavailable
 	requireProblem(t, b.post(t, path, `{"event":{"type":"x"}}`), 503, "storage_unavailable")
 }

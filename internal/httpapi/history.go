@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 
@@ -72,22 +73,26 @@ func (s *Server) getHandlerTriggers(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	ctx, cancel := s.requestContext()
-	defer cancel()
-	triggers, err := s.cfg.TriggerReader.TriggersOfHandler(ctx, handler.Name, limit)
+	triggers, err := s.triggersOfHandler(c, handler.Name, limit)
 	if err != nil {
-		return fmt.Errorf("list triggers of handler: %w", err)
-	}
-	if account := keyed(c); account != "" {
-		own := triggers[:0]
-		for _, one := range triggers {
-			if one.Account == account {
-				own = append(own, one)
-			}
-		}
-		triggers = own
+		return err
 	}
 	return answerJSON(c, fiber.StatusOK, fiber.MIMEApplicationJSON, triggersOf(triggers))
+}
+
+// triggersOfHandler gives what a handler has triggered, the newest first; to who has a key or token of one account, those
+// of that account among them.
+func (s *Server) triggersOfHandler(c *fiber.Ctx, name string, limit int) ([]store.Trigger, error) {
+	ctx, cancel := s.requestContext()
+	defer cancel()
+	triggers, err := s.cfg.TriggerReader.TriggersOfHandler(ctx, name, limit)
+	if err != nil {
+		return nil, fmt.Errorf("list triggers of handler: %w", err)
+	}
+	if account := keyed(c); account != "" {
+		triggers = slices.DeleteFunc(triggers, func(one store.Trigger) bool { return one.Account != account })
+	}
+	return triggers, nil
 }
 
 // getCallTriggers answers with what a call has triggered, the oldest first.

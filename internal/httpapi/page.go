@@ -28,6 +28,7 @@ func (s *Server) routePages() {
 	s.app.Post("/preferences", s.guardForm, s.postPreferences)
 	s.app.Get("/calls", s.guardPage, s.getCallsPage)
 	s.app.Get("/calls.csv", s.guardPage, s.getCallsCSV)
+	s.app.Get("/stats", s.guardPage, s.getStatsPage)
 	s.app.Get("/calls/:call_uuid", s.guardPage, s.getCallPage)
 	if s.cfg.Refusals != nil {
 		s.app.Get("/quarantine", s.guardPage, s.getQuarantinePage)

@@ -118,13 +118,15 @@ var fieldLayouts = []string{"2006-01-02T15:04", "2006-01-02T15:04:05", time.Date
 
 // fieldTime takes a moment that is written in the pages' zone over into what the API reads, and gives it as a field has
 // it. Anything else is left for the API to judge.
-func (s *Server) fieldTime(q query, name string) string {
+func (s *Server) fieldTime(q query, name string) string { return fieldTimeIn(q, name, s.zone()) }
+
+func fieldTimeIn(q query, name string, zone *time.Location) string {
 	text := strings.TrimSpace(q[name])
 	if text == "" {
 		return ""
 	}
 	for _, layout := range fieldLayouts {
-		if at, err := time.ParseInLocation(layout, text, s.zone()); err == nil {
+		if at, err := time.ParseInLocation(layout, text, zone); err == nil {
 			q[name] = at.UTC().Format(time.RFC3339)
 			break
 		}
@@ -133,7 +135,7 @@ func (s *Server) fieldTime(q query, name string) string {
 	if err != nil {
 		return text
 	}
-	local := at.Time().In(s.zone())
+	local := at.Time().In(zone)
 	if local.Second() == 0 {
 		return local.Format("2006-01-02T15:04")
 	}

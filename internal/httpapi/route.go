@@ -17,7 +17,7 @@ func (s *Server) route() {
 	s.app.Post("/v1/webhooks/:account", s.postAccountWebhook)
 
 	s.routePages()
-	s.app.Get("/", s.getRoot, s.getFirst)
+	s.app.Get("/", s.getRoot, s.getBoardPage)
 	s.app.Get("/v1", s.guardRead, s.getIndex)
 	s.app.Get("/v1/calls", s.guardRead, s.getCalls)
 	if s.cfg.Metrics != nil {
@@ -54,9 +54,6 @@ func (s *Server) getRoot(c *fiber.Ctx) error {
 	}
 	return s.getIndex(c)
 }
-
-// getFirst leads to the first page.
-func (*Server) getFirst(c *fiber.Ctx) error { return c.Redirect("/calls", fiber.StatusSeeOther) }
 
 // getIndex says to programs what is where.
 func (s *Server) getIndex(c *fiber.Ctx) error {

@@ -34,6 +34,8 @@ func (s *Server) routeTriggers() {
 	s.app.Get("/v1/handlers/:name/triggers", s.guardKeyOrRead, s.getHandlerTriggers)
 
 	s.app.Get("/v1/calls/:call_uuid/triggers", s.guardKeyOrRead, s.getCallTriggers)
+
+	s.routeHandlerPages()
 }
 
 // triggerRoutes names the same to people.

@@ -34,9 +34,11 @@ func (s *Server) postTrial(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	handler, err := s.findHandler(c)
-	if err != nil {
-		return err
+	name := c.Params("name")
+	if trial.Definition == nil { // what is not kept is nobody's yet
+		if _, err := s.findHandler(c); err != nil {
+			return err
+		}
 	}
 	ctx, cancel := s.requestContext()
 	defer cancel()
@@ -50,7 +52,7 @@ func (s *Server) postTrial(c *fiber.Ctx) error {
 		}
 		trial.CallUUID = call.CallUUID
 	}
-	tried, err := s.cfg.Handlers.TryHandler(ctx, keyed(c), handler.Name, trial)
+	tried, err := s.cfg.Handlers.TryHandler(ctx, keyed(c), name, trial)
 	if invalid, ok := errors.AsType[*triggerapi.InvalidError](err); ok {
 		return bodyProblem(invalid)
 	}
@@ -58,7 +60,7 @@ func (s *Server) postTrial(c *fiber.Ctx) error {
 		return handlerProblem(err)
 	}
 	return answerJSON(c, fiber.StatusOK, fiber.MIMEApplicationJSON, triedJSON{
-		Handler: handler.Name, Matches: tried.Matches, Reason: correlate.Word(tried.Reason), FireAt: moment(tried.FireAt),
+		Handler: name, Matches: tried.Matches, Reason: correlate.Word(tried.Reason), FireAt: moment(tried.FireAt),
 		Events: orEmpty(tried.Events), Requests: orEmpty(tried.Requests),
 	})
 }
@@ -73,15 +75,16 @@ func orEmpty(list []json.RawMessage) []json.RawMessage {
 // readTrial reads what a handler is to be tried on.
 func readTrial(c *fiber.Ctx, q query) (triggerapi.Trial, error) {
 	wrong := &problem{kind: kindBodyInvalid, detail: `The body must be {"call_uuid": "…"}, perhaps with an "event_type", or ` +
-		`{"event": {…}} with an event as it is published. Nothing was tried.`}
+		`{"event": {…}} with an event as it is published; either perhaps with a "definition" to be tried. Nothing was tried.`}
 	body, err := readBody(c)
 	if err != nil {
 		return triggerapi.Trial{}, err
 	}
 	var given struct {
-		CallUUID  *string         `json:"call_uuid"`
-		EventType string          `json:"event_type"`
-		Event     json.RawMessage `json:"event"`
+		CallUUID   *string         `json:"call_uuid"`
+		EventType  string          `json:"event_type"`
+		Event      json.RawMessage `json:"event"`
+		Definition json.RawMessage `json:"definition"`
 	}
 	if err := decodeStrict(body, &given); err != nil {
 		return triggerapi.Trial{}, wrong
@@ -104,5 +107,12 @@ func readTrial(c *fiber.Ctx, q query) (triggerapi.Trial, error) {
 	default:
 		return trial, wrong
 	}
-	return trial, nil
+	if given.Definition != nil {
+		name := c.Params("name")
+		if !saneHandler.MatchString(name) {
+			return trial, nameInvalid()
+		}
+		trial.Definition, err = checkDefinition(given.Definition, name)
+	}
+	return trial, err
 }

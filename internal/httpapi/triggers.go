@@ -69,7 +69,8 @@ type Handlers interface {
 	// DropHandler removes a handler. ErrNotFound, ErrOfFile.
 	DropHandler(ctx context.Context, scope, name string) error
 	// TryHandler says what a handler would do, and changes and publishes nothing. The call of the trial exists.
-	// ErrNotFound; *triggerapi.InvalidError where the event of the trial cannot be read.
+	// ErrNotFound; *triggerapi.InvalidError where the event of the trial cannot be read; of a trial with a definition
+	// *trigger.DefinitionError and ErrForeign, too.
 	TryHandler(ctx context.Context, scope, name string, trial triggerapi.Trial) (triggerapi.Tried, error)
 }
 

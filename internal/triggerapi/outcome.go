@@ -54,6 +54,8 @@ type Trial struct {
 	CallUUID  string          // a call that is kept
 	EventType string          // which of its events; "" for any that the handler is for
 	Event     json.RawMessage // an event as it is published; an object
+	// Definition is tried in place of the handler that is kept under the name; nil for that one. It need not be kept at all.
+	Definition json.RawMessage
 }
 
 // Tried says what a handler would do.

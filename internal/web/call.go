@@ -39,8 +39,8 @@ type Webhook struct {
 
 // Trigger is what a handler made of an event.
 type Trigger struct {
-	Handler, State, Reason, EventType string
-	CreatedAt, FireAt, EndedAt        time.Time
+	Handler, Account, State, Reason, CallUUID, EventType string
+	CreatedAt, FireAt, EndedAt                           time.Time
 }
 
 // Call writes the page of one call.

@@ -28,10 +28,12 @@ type Shell struct {
 	SignedIn, MayLogin bool
 	// MayChange says that who looks may also change.
 	MayChange bool
-	Version   string
+	// Bare leaves out what is around a page, for a screen that nobody touches.
+	Bare    bool
+	Version string
 }
 
-//go:embed templates
+//go:embed all:templates
 var templateFiles embed.FS
 
 var pages = parseTemplates(templateFiles)

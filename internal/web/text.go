@@ -10,8 +10,8 @@ type text struct{ en, pl string }
 
 // texts is the catalogue: every text of every page by its key. A page's texts are in a file of their own.
 var texts = catalogue(
-	shellTexts, loginTexts, problemTexts, callsTexts, wordTexts, ladderTexts,
-	storyTexts, callTexts, quarantineTexts,
+	shellTexts, loginTexts, problemTexts, callsTexts, wordTexts, ladderTexts, storyTexts, callTexts, quarantineTexts,
+	boardTexts, handlersTexts, wizardTexts, eventTexts, statsTexts,
 )
 
 func catalogue(parts ...map[string]text) map[string]text {
