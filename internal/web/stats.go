@@ -190,10 +190,11 @@ func (p StatsPage) Charts(s Shell) []chart { //nolint:revive // templates call i
 	waits := chartOf(s.T("stats.chart.waits"), []series{{s.T("stats.asa"), "waits"}})
 	for _, group := range p.Report.Groups {
 		name, in := p.Name(s, group), &group.Inbound
-		calls.add(name, float64(in.Answered), float64(in.Missed-in.Abandoned), float64(in.Abandoned),
+		short := p.short(group, name)
+		calls.add(name, short, float64(in.Answered), float64(in.Missed-in.Abandoned), float64(in.Abandoned),
 			float64(group.Outbound.Calls+group.UnknownDirection.Calls))
-		level.add(name, percentOf(in.ServiceLevel))
-		waits.add(name, secondsOf(in.AverageAnswerMS))
+		level.add(name, short, percentOf(in.ServiceLevel))
+		waits.add(name, short, secondsOf(in.AverageAnswerMS))
 	}
 	charts := make([]chart, 0, 3)
 	for _, one := range []*chart{calls, level, waits} {
@@ -203,6 +204,17 @@ func (p StatsPage) Charts(s Shell) []chart { //nolint:revive // templates call i
 		}
 	}
 	return charts
+}
+
+// short gives a name for below a bar: of intervals of one day, the time alone.
+func (p StatsPage) short(group stats.Group, name string) string {
+	if group.Interval == nil || *p.Report.Interval == stats.Day {
+		return name
+	}
+	if p.Report.From.Format(time.DateOnly) == p.Report.To.Add(-time.Second).Format(time.DateOnly) {
+		return name[len("2026-01-01 "):]
+	}
+	return name[len("2026-"):]
 }
 
 func percentOf(rate *float64) float64 {
