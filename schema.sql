@@ -115,7 +115,7 @@ create table call_keys (
 
 comment on table call_keys is 'What calls are searched by: one row for each key of a call that was not merged.';
 comment on column call_keys.account is 'The tenant.';
-comment on column call_keys.key is 'project:<id>, consultant:<id or username> or number:<number>; very long ones as key-sha256:<hash>.';
+comment on column call_keys.key is 'project:<id>, consultant:<id or username>, number:<number> or transferred, of a missed call also with "missed " before it; very long ones as key-sha256:<hash>.';
 comment on column call_keys.started_at is 'The call''s started_at.';
 comment on column call_keys.call_uuid is 'The call.';
 
@@ -517,7 +517,7 @@ create table schema_version (
     is_applied boolean not null,
     tstamp     timestamp not null default now()
 );
-insert into schema_version (version_id, is_applied) values (0, true), (1, true), (2, true), (3, true), (4, true);
+insert into schema_version (version_id, is_applied) values (0, true), (1, true), (2, true), (3, true), (4, true), (5, true);
 
 comment on table schema_version is 'Which migrations were applied; kept by pressly/goose.';
 comment on column schema_version.id is 'Identity.';

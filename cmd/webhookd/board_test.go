@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"os"
 	"regexp"
 	"slices"
 	"strings"
@@ -62,9 +63,24 @@ func arrive(t *testing.T, tab *browsertest.Tab, expression string) {
 	}, patience, 50*time.Millisecond, expression)
 }
 
+// accessible asks axe-core for what keeps people from using the page as it stands. scripts/with-axe says where it is.
+func accessible(t *testing.T, tab *browsertest.Tab, name string) {
+	t.Helper()
+	const variable = "WEBHOOKD_TEST_AXE"
+	require.NotEmpty(t, os.Getenv(variable), "%s is not set: run make browser, or this command under scripts/with-axe", variable)
+	script, err := os.ReadFile(os.Getenv(variable))
+	require.NoError(t, err)
+	tab.Do(chromedp.Evaluate[chromedp.Void](string(script) + ";0"))
+	faults := browsertest.Get(tab, chromedp.Evaluate[[]string](`axe.run(document).then((found) => found.violations
+		.filter((fault) => fault.impact === "serious" || fault.impact === "critical")
+		.map((fault) => fault.id + ": " + fault.nodes.map((node) => node.html + " " + node.failureSummary).join("; ")))`,
+		chromedp.EvalAwaitPromise))
+	assert.Empty(t, faults, name)
+}
+
 // inGroup is a call's row in a group, as an expression.
 func inGroup(call, group string) string {
-	return fmt.Sprintf(`document.querySelector('#calls-%s [data-call="%s"]')`, group, call)
+	return fmt.Sprintf(`document.querySelector('#calls-%s [data-call=%q]')`, group, call)
 }
 
 func textOf(tab *browsertest.Tab, selector string) string {
@@ -81,7 +97,7 @@ func TestTheBoardShowsACallComeTalkAndEnd(t *testing.T) {
 	// It began 65 s ago, and 60 s is too long.
 	webhooks := begun(t, "inbound_answered", 65*time.Second)
 	require.Len(t, webhooks, 8)
-	step := func(what string, group string, bodies ...string) {
+	step := func(what, group string, bodies ...string) {
 		t.Helper()
 		for _, body := range bodies {
 			post(t, s, body)
@@ -90,7 +106,7 @@ func TestTheBoardShowsACallComeTalkAndEnd(t *testing.T) {
 		tab.Until(inGroup(boardCall, group) + ` !== null`)
 		t.Logf("%s: on the board %d ms after the webhook was answered", what, time.Since(told).Milliseconds())
 	}
-	row := fmt.Sprintf(`[data-call="%s"]`, boardCall)
+	row := fmt.Sprintf(`[data-call=%q]`, boardCall)
 
 	step("waits", "waiting", webhooks[:2]...)
 	tab.Until(inGroup(boardCall, "waiting") + `.classList.contains("late")`)
@@ -171,6 +187,10 @@ func TestTheBoardKeepsUpWithTheSimulator(t *testing.T) {
 		"--finish", "3s", "--duplicates", "0.02", "--reorder", "0.05")
 	tab.Until(`Number(document.getElementById("count-talking").textContent) > 0`)
 	tab.Screenshot("board-simulated")
+	accessible(t, tab, "board")
+	tab.Do(chromedp.Evaluate[chromedp.Void](`document.documentElement.dataset.theme = "dark"; 0`))
+	accessible(t, tab, "board in the dark")
+	tab.Screenshot("board-simulated-dark")
 	require.Zero(t, simulation.wait())
 	require.Eventually(t, func() bool { return slices.Equal(keptOpen(t, s), shownOpen(tab)) }, patience, 100*time.Millisecond,
 		"the board does not show the calls that go on")
@@ -208,6 +228,7 @@ func TestTheBoardComesBackWithTheServer(t *testing.T) {
 	assert.Regexp(t, `^Out of date since \d\d:\d\d:\d\d: no connection to the server\.`, textOf(tab, "#state-text"))
 	assert.Equal(t, []string{boardCall}, shownOpen(tab), "what was known is still shown")
 	tab.Screenshot("board-lost")
+	accessible(t, tab, "board without its server")
 
 	// A call begins and the other one ends before the board is back.
 	again := startService(t, nil, "--data-dir", dir, "--listen", s.HTTP)
@@ -245,5 +266,6 @@ func TestTheBoardSpeaksPolishAndFillsATelevision(t *testing.T) {
 	tab.Do(chromedp.Navigate("http://" + s.HTTP + "/?tv=true&warn=10&late=20"))
 	tab.Until(`document.getElementById("board").dataset.state === "live"`)
 	tab.Do(chromedp.WaitNotVisible(chromedp.CSS(".top")))
+	accessible(t, tab, "board on a television")
 	assert.Empty(t, tab.Complaints())
 }

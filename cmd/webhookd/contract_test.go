@@ -101,11 +101,18 @@ func TestTheAsyncAPIDocumentIsTrue(t *testing.T) {
 		{"webhookd.calls.get", `{"call_uuid":"c2b19c63-f17b-4726-b3a1-5b5046e887ef"}`, "get"},
 		{"webhookd.calls.active", `{"account":"default","limit":1}`, "active"},
 		{"webhookd.calls.active.default", `{}`, "active"},
+		{"webhookd.calls.stats", `{"account":"default","from":"2026-01-15T00:00:00Z","to":"2026-01-16T00:00:00Z"}`, "stats"},
+		{"webhookd.calls.stats.default", `{"group_by":"project","answer_within":"20s"}`, "stats"},
 	} {
 		requirePart(t, "messages/"+c.message+"_request/payload", []byte(c.request))
 		reply, err := conn.Request(c.subject, []byte(c.request), patience)
 		require.NoError(t, err)
 		require.Empty(t, reply.Header, "no error")
 		requirePart(t, "messages/"+c.message+"_answer/payload", reply.Data)
+	}
+	for _, request := range []string{`{"interval":"year"}`, `{"colour":"red"}`} {
+		reply, err := conn.Request("webhookd.calls.stats", []byte(request), patience)
+		require.NoError(t, err)
+		require.Equal(t, "400", reply.Header.Get("Nats-Service-Error-Code"), "%s: %s", request, reply.Data)
 	}
 }

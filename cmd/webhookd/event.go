@@ -16,6 +16,10 @@ type event struct {
 		Late   bool        `json:"late"`
 		Call   eventCall   `json:"call"`
 		Dialog eventDialog `json:"dialog"`
+
+		Trigger struct {
+			Handler string `json:"handler"`
+		} `json:"trigger"`
 	} `json:"event_data"`
 }
 
@@ -40,10 +44,16 @@ func readEvent(body []byte) (event, error) {
 	return read, nil
 }
 
-// line is one line for people: when, what, which call, which leg, and how a call that is over went.
+// line is one line for people: when, what, which call, whose handler, which leg, and how a call that is over went.
 func (e event) line() string {
 	var text strings.Builder
-	fmt.Fprintf(&text, "%s  %-22s  call %s", e.CreatedOn.UTC().Format(time.RFC3339), e.Type, e.EventData.Call.CallUUID)
+	fmt.Fprintf(&text, "%s  %-22s", e.CreatedOn.UTC().Format(time.RFC3339), e.Type)
+	if e.EventData.Call.CallUUID != "" { // what the trigger API asked for has none
+		fmt.Fprintf(&text, "  call %s", e.EventData.Call.CallUUID)
+	}
+	if e.EventData.Trigger.Handler != "" {
+		fmt.Fprintf(&text, "  handler %s", e.EventData.Trigger.Handler)
+	}
 	if e.AccountKey != defaultAccount {
 		fmt.Fprintf(&text, "  account %s", e.AccountKey)
 	}

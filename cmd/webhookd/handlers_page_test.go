@@ -3,7 +3,6 @@ package main
 import (
 	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 	"time"
 
@@ -21,7 +20,7 @@ func press(tab *browsertest.Tab, id, keys string) {
 
 // onStep waits for a step of the wizard.
 func onStep(tab *browsertest.Tab, step string) {
-	tab.Until(fmt.Sprintf(`document.querySelector('fieldset[data-step="%s"]').hidden === false`, step))
+	tab.Until(fmt.Sprintf(`document.querySelector('fieldset[data-step=%q]').hidden === false`, step))
 }
 
 // A handler is made with the keyboard alone, step by step: what is wrong is told where it is, it is tried on a call that
@@ -42,6 +41,7 @@ func TestAHandlerIsMadeOnThePage(t *testing.T) {
 	tab.Do(chromedp.Focus(chromedp.CSS(`[name="on"][value="call_missed"]`)), chromedp.KeyEvent(" "))
 	press(tab, "next", "\r")
 	onStep(tab, "condition")
+	accessible(t, tab, "making a handler")
 	assert.True(t, browsertest.Get(tab, chromedp.Evaluate[bool](`document.activeElement.tagName === "LEGEND"`)), "a screen reader hears of the step")
 	press(tab, "when", `call.disposition = "abandoned"`) // one = too few
 	press(tab, "next", "\r")
@@ -69,13 +69,15 @@ func TestAHandlerIsMadeOnThePage(t *testing.T) {
 	require.Contains(t, textOf(tab, "#tried"), "It would act.")
 	tab.Until(`document.getElementById("tried").textContent.includes("Sorry, +48502200103.")`)
 	tab.Screenshot("wizard-tried")
-	assert.Equal(t, `{"handlers":[]}`, strings.TrimSpace(bodyOf(t, s, "/v1/handlers")), "nothing was kept")
+	accessible(t, tab, "a handler that was tried")
+	assert.JSONEq(t, `{"handlers":[]}`, bodyOf(t, s, "/v1/handlers"), "nothing was kept")
 	press(tab, "next", "\r")
 	onStep(tab, "save")
 	press(tab, "next", "\r")
 	arrive(t, tab, `location.pathname === "/handlers/call-missed"`)
 	assert.Contains(t, bodyOf(t, s, "/v1/handlers/call-missed"), `"definition":{"name":"call-missed","on":["call_missed"],"when":"call.disposition == \"abandoned\"","after":"5m","do":[{"text":"Sorry, ${ call.external.number }.","type":"send_msg"}],"enabled":true}`)
 
+	accessible(t, tab, "one handler")
 	tab.Do(chromedp.Focus(chromedp.CSS(`[data-switch]`)), chromedp.KeyEvent("\r"))
 	arrive(t, tab, `document.querySelector("[data-switch]")?.dataset.to === "true"`)
 	assert.Contains(t, bodyOf(t, s, "/v1/handlers/call-missed"), `"enabled":false`)

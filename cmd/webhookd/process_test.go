@@ -185,5 +185,6 @@ func startService(t *testing.T, environ []string, args ...string) *service {
 	s := &service{running: start(t, environ, args...)}
 	require.NoError(t, json.Unmarshal([]byte(s.next(s.stderr, `"msg":"serving"`)), s))
 	require.NotEmpty(t, s.HTTP)
+	t.Cleanup(func() { s.requireReadableStream() }) // before the process is ended
 	return s
 }

@@ -63,6 +63,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 }
 
 func runRebuild(ctx context.Context, proc process, cfg config.Config, work rebuild.Config) error {
+	collectLess()
 	bar := &workBar{err: proc.err, shown: isTerminal(proc.err)}
 	work.Progress = bar.show
 	var failed error

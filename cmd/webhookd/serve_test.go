@@ -17,6 +17,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"webhookd/internal/eventtest"
 	"webhookd/internal/store/postgres/pgtest"
 )
 
@@ -205,6 +206,7 @@ func tailed(t *testing.T, s *service, count int) []published {
 	require.Zero(t, r.wait())
 	var events []published
 	for line := range strings.Lines(r.stdout.text()) {
+		require.NoError(t, eventtest.Published([]byte(line)), line)
 		var event published
 		require.NoError(t, json.Unmarshal([]byte(line), &event))
 		events = append(events, event)

@@ -161,8 +161,8 @@ func (a *App) Start(ctx context.Context) error {
 	a.run("relay", a.schema.before(a.relay.Run), nil)
 	a.run("handlers", a.schema.before(a.keepHandlers), nil)
 	a.run("due rows", a.schema.before(a.due.Run), nil)
-	a.run("statistics", a.schema.before(a.backlog.Run), nil)
 	a.run("nats service", a.answerOnNATS, nil)
+	a.run("statistics", a.schema.before(a.backlog.Run), nil)
 	a.run("ingest", a.ingest.Run, func(context.Context) error { a.ingest.Stop(); return nil })
 	a.run("http", func(context.Context) error { return a.http.Serve(a.listener) }, a.http.Shutdown)
 	return nil

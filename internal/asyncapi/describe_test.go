@@ -10,6 +10,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"webhookd/internal/flow"
+	"webhookd/internal/statsapi"
 	"webhookd/internal/trigger"
 )
 
@@ -202,8 +203,24 @@ func (d *description) service() {
 		},
 		"required": []any{"calls", "next"},
 	}
+	parameters := object{"account": account}
+	for _, name := range statsapi.Parameters {
+		parameters[name] = object{"type": []any{"string", "number"}, "description": "as in GET /v1/stats"}
+	}
+	d.schemas["stats_request"] = object{"type": "object", "properties": parameters, "additionalProperties": false}
+	figures := object{"type": "object", "description": "the figures; formulas says how each is worked out"}
+	d.schemas["stats_answer"] = object{
+		"type": "object", "description": "as GET /v1/stats answers",
+		"properties": object{
+			"account": object{"type": "string"}, "from": time, "to": time, "time_zone": object{"type": "string"},
+			"complete": object{"type": "boolean"}, "total": figures, "groups": object{"type": "array", "items": figures},
+			"formulas": object{"type": "object", "additionalProperties": object{"type": "string"}},
+		},
+		"required": []any{"account", "from", "to", "time_zone", "complete", "total", "groups", "formulas"},
+	}
 	d.question("get", "One call's record; that of the call it was merged into, if it was.", "call")
 	d.question("active", "The open calls, the newest first, as many as fit into one message.", "active_answer")
+	d.question("stats", "Figures of a time: those of GET /v1/stats.", "stats_answer")
 }
 
 // question describes a subject of the service, once with the account in the request and once in the subject.

@@ -28,7 +28,10 @@ const (
 
 // Config is what a Runner needs.
 type Config struct {
-	Store  store.Writer
+	Store interface {
+		store.Writer
+		FactsComplete(ctx context.Context) (bool, error)
+	}
 	Logger *slog.Logger
 }
 
@@ -77,6 +80,10 @@ func (r *Runner) Run(ctx context.Context) error {
 
 // page does the next calls, and says how many these were and whether there may be more.
 func (r *Runner) page(ctx context.Context) (done int, more bool, err error) {
+	// Nearly always there is none, which needs no turn of writing to be seen.
+	if complete, err := r.cfg.Store.FactsComplete(ctx); err != nil || complete {
+		return 0, false, err
+	}
 	err = r.cfg.Store.Write(ctx, func(tx store.Tx) error {
 		var calls []store.Call
 		if calls, more, err = tx.FactBacklog(ctx, pageSize); err != nil || !more {

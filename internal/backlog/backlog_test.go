@@ -73,7 +73,7 @@ func open(t *testing.T, path string) store.Store {
 	return st
 }
 
-func run(t *testing.T, st store.Writer) string {
+func run(t *testing.T, st store.Store) string {
 	t.Helper()
 	var log bytes.Buffer
 	require.NoError(t, backlog.New(backlog.Config{
@@ -148,12 +148,12 @@ func TestTheNextStartGoesOn(t *testing.T) {
 
 // stopper is a real store that says when a Write has ended.
 type stopper struct {
-	store.Writer
+	store.Store
 	written func()
 }
 
 func (s stopper) Write(ctx context.Context, fn func(store.Tx) error) error {
-	err := s.Writer.Write(ctx, fn)
+	err := s.Store.Write(ctx, fn)
 	s.written()
 	return err
 }

@@ -46,13 +46,13 @@ var (
 		"calls.ledger":          replacedBytes("t.ledger"),
 		"calls.heard_at":        "t.heard_at - $3::interval",
 		"calls.updated_at":      "t.updated_at - $3::interval",
-		"calls.started_at":      "t.started_at - $3::interval",
+		"calls.started_at":      startedEarlier,
 		"calls.ended_at":        "t.ended_at - $3::interval",
 		"calls.keys":            replaced("t.keys::text") + "::text[]",
 		"call_keys.key":         replaced("t.key"),
-		"call_keys.started_at":  "t.started_at - $3::interval",
+		"call_keys.started_at":  startedEarlier,
 		"call_keys.call_uuid":   replaced("t.call_uuid"),
-		"call_facts.started_at": "t.started_at - $3::interval",
+		"call_facts.started_at": startedEarlier,
 		"call_facts.call_uuid":  replaced("t.call_uuid"),
 		"outbox.id":             "t.id + $5::bigint",
 		"outbox.journal_id":     "t.journal_id + $4::bigint",
@@ -62,6 +62,9 @@ var (
 		"outbox.events":         "'[]'",
 	}
 )
+
+// startedEarlier is when a copied call began.
+const startedEarlier = "t.started_at - $3::interval"
 
 func replaced(text string) string {
 	return fmt.Sprintf("replace(replace(%s, '%s', $1::text), '50%s', '50' || $2::text)", text, uuidMark, numberMark)

@@ -122,7 +122,7 @@ func TestAHandlerOfEverythingStopsAtTheLimit(t *testing.T) {
 	})
 }
 
-// Handlers that match what each other does would multiply with every step; five steps of nine are sixty thousand.
+// Handlers that match what each other does would multiply with every step; five steps of six are nine thousand.
 func TestHandlersThatMultiplyAreStopped(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, in *installation) {
@@ -134,13 +134,12 @@ func TestHandlersThatMultiplyAreStopped(t *testing.T) {
     do:
       - {type: send_msg, text: "a"}
       - {type: send_msg, text: "b"}
-      - {type: send_msg, text: "c"}
 `, n)
 		}
 		in.handlers(t, text.String())
 		in.take(t, call{1, customer, noon}.missed(9*time.Second)...)
 		events := in.actions(t)
-		require.Less(t, len(events), 8000)
+		require.Less(t, len(events), 5000)
 		told := 0
 		for _, event := range events {
 			if strings.Contains(event.Text, "more than 500 events came of one event") {
@@ -176,7 +175,7 @@ func TestABatchInWhichHandlersMultiplyIsDivided(t *testing.T) {
       - {type: set_run_result, name: e, value: "e"}
 `)
 		var list []arrival
-		for n := range 60 {
+		for n := range 42 { // of each of which 500 events are followed
 			list = append(list, arrivals(account, call{n, customer, noon}.missed(9*time.Second)...)...)
 		}
 		require.ErrorContains(t, in.batch(t.Context(), noon, list...), "more than 20000 events came of what was to be done together")

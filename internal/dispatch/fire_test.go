@@ -180,6 +180,38 @@ func TestPartiesOfCallsBecomeSubscribers(t *testing.T) {
 	})
 }
 
+// The webhook that tells the number may come late: the call has begun by then, with or without a direction.
+func TestAPartyWhoseNumberBecomesKnownLaterIsASubscriber(t *testing.T) {
+	t.Parallel()
+	for name, more := range map[string]string{
+		"after the call began": `,"state":"ringing","direction":"OUTBOUND","business_direction":"INBOUND","dialog_type":"EXTERNAL"`,
+		"before its direction": `,"state":"ringing","dialog_type":"EXTERNAL"`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			each(t, func(t *testing.T, in *installation) {
+				c := call{1, customer, noon}
+				in.take(t, c.webhook("dialog_create", 0, 0, more))
+				kept, err := in.st.Subscribers(t.Context(), account, "", 10)
+				require.NoError(t, err)
+				require.Empty(t, kept)
+				in.oneByOne(t, c.webhook("dialog_state_update", 0, time.Second, `,"state":"answered","self_target":"`+customer+`"`),
+					c.leaves(9*time.Second))
+				kept, err = in.st.Subscribers(t.Context(), account, "", 10)
+				require.NoError(t, err)
+				require.Len(t, kept, 1)
+				require.Equal(t, "+"+customer, kept[0].ID)
+
+				require.NoError(t, in.service.DropSubscriber(t.Context(), account, "+"+customer))
+				in.take(t, c.closes(0, 10*time.Second))
+				kept, err = in.st.Subscribers(t.Context(), account, "", 10)
+				require.NoError(t, err)
+				require.Empty(t, kept, "what is known already makes nobody a subscriber again")
+			})
+		})
+	}
+}
+
 // A call that turns out not to have been missed, by evidence that comes late and is in no cancel_on, gets no apology.
 func TestACallThatWasNotMissedAfterAll(t *testing.T) {
 	t.Parallel()

@@ -22,7 +22,6 @@ import (
 	"webhookd/internal/dispatch"
 	"webhookd/internal/due"
 	"webhookd/internal/flow"
-	"webhookd/internal/flow/goflowtest"
 	"webhookd/internal/ingest"
 	"webhookd/internal/store"
 	"webhookd/internal/store/everystore"
@@ -78,6 +77,11 @@ type installation struct {
 	failures  int
 	instances []*instance
 	log       *journal
+
+	reading sync.Mutex // of what was published
+	read    []told
+	through int64 // the last row of the outbox that was read
+	ids     map[string]bool
 }
 
 // instance is one webhookd, without what is around it.
@@ -88,12 +92,12 @@ type instance struct {
 	runner  *due.Runner
 }
 
-// each runs the test once on each store. Whatever it publishes is what flow engines demand.
+// each runs the test once on each store.
 func each(t *testing.T, test func(t *testing.T, in *installation)) {
 	t.Helper()
 	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
 		in := &installation{
-			clock: &clock{now: noon}, database: database, failures: 20, log: &journal{},
+			clock: &clock{now: noon}, database: database, failures: 20, log: &journal{}, ids: map[string]bool{},
 			env: trigger.Environment{
 				Flows: map[string]string{"callback": flowUUID}, Resthooks: map[string][]string{},
 			},
@@ -310,28 +314,28 @@ type told struct {
 	body string
 }
 
-// published gives everything that was published, in order. It holds each event against what flow engines demand.
+// published gives everything that was published, in order, each read once: rows of the outbox do not change. Whether
+// every event is as readers want it, everystore looks in the end.
 func (in *installation) published(t testing.TB) []told {
 	t.Helper()
-	var all []told
-	ids := map[string]bool{}
-	for after := int64(0); ; {
-		rows, err := in.st.Unsent(t.Context(), after, 1000)
+	in.reading.Lock()
+	defer in.reading.Unlock()
+	for {
+		rows, err := in.st.Unsent(t.Context(), in.through, 1000)
 		require.NoError(t, err)
 		if len(rows) == 0 {
-			return all
+			return slices.Clone(in.read)
 		}
 		for _, row := range rows {
-			after = row.ID
+			in.through = row.ID
 			messages, err := flow.Messages(row.Change, options())
 			require.NoError(t, err)
 			for _, message := range messages {
-				require.NoError(t, goflowtest.Check(message.Body), string(message.Body))
-				require.False(t, ids[message.ID], "published twice: %s", message.Body)
-				ids[message.ID] = true
+				require.False(t, in.ids[message.ID], "published twice: %s", message.Body)
+				in.ids[message.ID] = true
 				event := told{body: string(message.Body)}
 				require.NoError(t, json.Unmarshal(message.Body, &event))
-				all = append(all, event)
+				in.read = append(in.read, event)
 			}
 		}
 	}

@@ -2,27 +2,33 @@ package dispatch
 
 import (
 	"fmt"
+	"slices"
 
 	"webhookd/internal/correlate"
 	"webhookd/internal/dialog"
+	"webhookd/internal/flow"
 	"webhookd/internal/store"
 	"webhookd/internal/trigger"
 )
 
-// party makes a subscriber of the external party of a call that began, by its number. One who hides it is none.
+// party makes a subscriber of the external party of a call, by its number: when the call began, or when its number became
+// known, since the webhook that tells it may be late or lost. One who hides it is none.
 func (r *round) party(change *Change) {
 	if change.Call == nil || change.Call.External.NumberE164 == "" {
 		return
 	}
-	for i := range change.Row.Events {
-		switch correlate.Kind(change.Row.Events[i].Type) {
-		case correlate.CallReceived, correlate.CallCreated:
-			number := string(change.Call.External.NumberE164)
-			r.subscribers = append(r.subscribers, store.Subscriber{
-				Account: change.Row.Account, ID: number, Phone: number, FirstName: string(change.Call.External.Name),
-			})
-		}
+	number := change.Call.External.NumberE164
+	began := slices.ContainsFunc(change.Row.Events, func(event flow.Event) bool {
+		kind := correlate.Kind(event.Type)
+		return kind == correlate.CallReceived || kind == correlate.CallCreated
+	})
+	if !began && (change.Before == nil || change.Before.External.NumberE164 == number) {
+		return
 	}
+	r.subscribers = append(r.subscribers, store.Subscriber{
+		Account: change.Row.Account, ID: string(number), Phone: string(number),
+		FirstName: string(change.Call.External.Name),
+	})
 }
 
 // identified calls off what earlier events of a call would have called off, had it been known then who the call is with:

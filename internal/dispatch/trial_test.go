@@ -7,20 +7,25 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"webhookd/internal/eventtest"
 	"webhookd/internal/flow/goflowtest"
 	"webhookd/internal/store"
 	"webhookd/internal/trigger"
 	"webhookd/internal/triggerapi"
 )
 
-// try tries a handler, and holds what it would publish against what flow engines demand.
+// try tries a handler, and holds what it would publish against what readers are promised.
 func (in *installation) try(t *testing.T, name string, trial triggerapi.Trial) triggerapi.Tried {
 	t.Helper()
 	trial.Account = account
 	tried, err := in.service.TryHandler(t.Context(), "", name, trial)
 	require.NoError(t, err)
+	look := eventtest.Published
+	if len(trial.Event) > 0 && eventtest.Schema(trial.Event) != nil {
+		look = goflowtest.Check // the record in it is as little whole as the sample's
+	}
 	for _, body := range tried.Events {
-		require.NoError(t, goflowtest.Check(body), string(body))
+		require.NoError(t, look(body), string(body))
 	}
 	return tried
 }

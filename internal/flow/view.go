@@ -58,8 +58,7 @@ func (v *view) leg(dialogUUID string) ([]byte, error) {
 		if place < 0 {
 			return nil, nil
 		}
-		var leg json.RawMessage
-		if err := json.NewDecoder(bytes.NewReader(legs[place:])).Decode(&leg); err == nil {
+		if leg := firstObject(legs[place:]); leg != nil {
 			return leg, nil
 		}
 	}
@@ -71,6 +70,29 @@ func (v *view) leg(dialogUUID string) ([]byte, error) {
 		return leg.AppendJSON(nil), nil
 	}
 	return nil, nil
+}
+
+// firstObject gives the JSON object that text begins with, nil if it does not end. The text is one that was written as
+// JSON, so braces outside of texts are all that need be looked at.
+func firstObject(text []byte) []byte {
+	depth, quoted := 0, false
+	for i := 0; i < len(text); i++ {
+		switch c := text[i]; {
+		case quoted && c == '\\':
+			i++ // whatever it is, it does not end the text
+		case c == '"':
+			quoted = !quoted
+		case quoted:
+		case c == '{':
+			depth++
+		case c == '}':
+			depth--
+			if depth == 0 {
+				return text[:i+1]
+			}
+		}
+	}
+	return nil
 }
 
 // Standing is how a record stands, for those who only carry it: its state and how often it was settled. ok is false

@@ -13,7 +13,7 @@ import (
 const keyScheme = "ApiKey"
 
 // accountKey is where a request keeps the account of its API key.
-const accountKey = "account"
+const accountKey = "account of the key"
 
 // keys are the API keys that are valid, as SHA-256 sums, and whose they are.
 type keys struct {

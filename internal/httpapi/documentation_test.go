@@ -31,7 +31,8 @@ func TestEveryProblemIsDocumented(t *testing.T) {
 		require.Contains(t, string(documentation), "| `"+route+"` |", "docs/http-api.md does not list it")
 	}
 	require.Contains(t, string(documentation), "| `GET /v1/stats` |")
-	parameters := slices.Concat([]string{"limit", "page", "pageSize", "after", "key"}, filterParameters, streamParameters, statsParameters)
+	parameters := slices.Concat([]string{"limit", "page", "pageSize", "after", "key"}, filterParameters, streamParameters,
+		statsParameters)
 	for _, parameter := range parameters {
 		require.Contains(t, string(documentation), "| `"+parameter+"` |", "docs/http-api.md does not explain it")
 	}

@@ -21,8 +21,8 @@ const stateOpen = "open"
 
 var (
 	filterParameters = []string{
-		"account", "state", "direction", "disposition", "hangup_by", "missed", "transferred", "project", "consultant", "number",
-		"from", "to", "limit", "cursor",
+		accountParameter, "state", "direction", "disposition", "hangup_by", "missed", "transferred", "project", "consultant",
+		"number", fromParameter, toParameter, "limit", "cursor",
 	}
 	states       = []string{"ringing", "alerting", "answered", "talking", correlate.StateEnded, stateOpen}
 	directions   = []string{correlate.DirectionInbound, correlate.DirectionOutbound, correlate.DirectionUnknown}

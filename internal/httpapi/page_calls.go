@@ -55,7 +55,7 @@ func (s *Server) askedCalls(c *fiber.Ctx) (page web.CallsPage, filter store.Call
 	}
 	q, err := readQuery(c, pageFields()...)
 	if err == nil {
-		for _, name := range []string{"from", "to"} {
+		for _, name := range []string{fromParameter, toParameter} {
 			page.Fields[name] = s.fieldTime(q, name)
 		}
 		filter, err = q.filter(s.cfg.DefaultRegion)

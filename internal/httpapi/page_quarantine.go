@@ -61,6 +61,9 @@ func (s *Server) postRedrivePage(c *fiber.Ctx) error {
 	answer, err := s.redrive(one)
 	var failed *problem
 	if errors.As(err, &failed) && failed.kind == kindRedriveRefused {
+		if again, err := s.findRefused(c); err == nil { // it came once more just now
+			one = again
+		}
 		return s.answerRefused(c, fiber.StatusConflict, one, failed)
 	}
 	if err != nil {

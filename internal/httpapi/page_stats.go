@@ -73,7 +73,7 @@ func (s *Server) readStats(c *fiber.Ctx, q query, page *web.StatsPage) (request 
 		}
 	}
 	page.Today = s.startOfToday(zone)
-	for _, name := range []string{"from", "to"} {
+	for _, name := range []string{fromParameter, toParameter} {
 		page.Fields[name] = fieldTimeIn(q, name, zone)
 	}
 	// A form sends its interval also where nothing is told apart by one.
@@ -84,7 +84,7 @@ func (s *Server) readStats(c *fiber.Ctx, q query, page *web.StatsPage) (request 
 	given := map[string]string{}
 	for name, value := range q {
 		address.Set(name, value)
-		if name != "account" {
+		if name != accountParameter {
 			given[name] = value
 		}
 	}

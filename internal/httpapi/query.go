@@ -16,6 +16,13 @@ const maxParameter = 256
 // query is a request's query parameters, each given once.
 type query map[string]string
 
+// Names of query parameters that many routes take.
+const (
+	accountParameter = "account"
+	fromParameter    = "from"
+	toParameter      = "to"
+)
+
 // readQuery reads the query, in which only the parameters named may occur. What is misspelt must not be ignored: the
 // answer would look like one to the question that was meant.
 func readQuery(c *fiber.Ctx, parameters ...string) (query, error) {

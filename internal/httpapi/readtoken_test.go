@@ -156,6 +156,9 @@ func TestATokenReadsItsAccountOnly(t *testing.T) {
 				acme := b.get(t, path+query, append(bearer(tokenOfAcme), "Accept", accept)...)
 				require.NotContains(t, string(acme.body), "MARKER", path+query)
 				require.NotEqual(t, 500, acme.status, "%s", acme.body)
+				if query != "" && accept == "application/json" && strings.HasPrefix(path, "/v1/") {
+					require.NotEqual(t, 200, acme.status, "%s answers about another account", path+query)
+				}
 				session := b.get(t, path+query, "Accept", accept, "Cookie", logIn(t, b, tokenOfAcme))
 				require.NotContains(t, string(session.body), "MARKER", path+query)
 			}

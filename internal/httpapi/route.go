@@ -32,13 +32,13 @@ func (s *Server) route() {
 		s.app.Get("/v1/stream", s.guardRead, s.getStream)
 		s.app.Get("/v1/stream/calls", s.guardRead, s.getCallStream)
 	}
-	s.app.Get("/v1/stats", s.guardRead, s.getStats)
 	if s.cfg.Refusals != nil {
 		s.app.Get("/v1/quarantine", s.guardRead, s.getQuarantine)
 		s.app.Get("/v1/quarantine/:id", s.guardRead, s.getRefused)
 		s.app.Delete("/v1/quarantine/:id", s.guardChange, s.deleteRefused)
 		s.app.Post("/v1/quarantine/:id/redrive", s.guardChange, s.postRedrive)
 	}
+	s.app.Get("/v1/stats", s.guardRead, s.getStats)
 	if s.cfg.Triggers != nil {
 		s.routeTriggers()
 	}

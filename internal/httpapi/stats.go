@@ -16,7 +16,7 @@ const (
 	formatCSV  = "csv"
 )
 
-var statsParameters = append([]string{"account", "format"}, statsapi.Parameters...)
+var statsParameters = append([]string{accountParameter, "format"}, statsapi.Parameters...)
 
 // getStats answers with figures.
 func (s *Server) getStats(c *fiber.Ctx) error {
@@ -33,7 +33,7 @@ func (s *Server) getStats(c *fiber.Ctx) error {
 		return err
 	}
 	given := maps.Clone(q)
-	delete(given, "account")
+	delete(given, accountParameter)
 	delete(given, "format")
 	request, err := statsapi.Read(account, given, s.cfg.Statistics, s.cfg.Now())
 	if err != nil {

@@ -265,7 +265,9 @@ func TestQuestionsAboutStatisticsThatAreNotClear(t *testing.T) {
 		"time_zone=Warsaw":                           "time_zone",
 		"time_zone=Local":                            "time_zone",
 		"time_zone=../../etc/passwd":                 "time_zone",
+
 		"time_zone=Africa/Monrovia&from=1971-01-01&to=1971-01-02": "time_zone",
+
 		"answer_within=-1":                  "answer_within",
 		"answer_within=1500ms":              "answer_within",
 		"answer_within=90000":               "answer_within",

@@ -23,7 +23,7 @@ const (
 
 const lastEventID = "Last-Event-ID"
 
-var streamParameters = []string{"account", "types", "since"}
+var streamParameters = []string{accountParameter, "types", "since"}
 
 const (
 	toldEventsStale = `{"detail":"NATS is away. Nothing is lost: what happens now comes when it is back."}`

@@ -187,14 +187,14 @@ func TestAStreamGoesOnBehindTheLastEvent(t *testing.T) {
 func TestAStreamOfCallsBeginsWithASnapshotAndGoesOn(t *testing.T) {
 	t.Parallel()
 	s := setupStreams(t, nil)
-	require.NoError(t, s.far.PutCall(s.wait, "default.a", []byte(`{"call_uuid":"a"}`)))       // 1
-	require.NoError(t, s.far.PutCall(s.wait, "acme.x", []byte(`{"call_uuid":"x"}`)))          // 2
-	require.NoError(t, s.far.PutCall(s.wait, "default.b", []byte("{\n\"call_uuid\":\"b\"}"))) // 3
+	require.NoError(t, s.far.PutCall("default.a", []byte(`{"call_uuid":"a"}`))(s.wait))       // 1
+	require.NoError(t, s.far.PutCall("acme.x", []byte(`{"call_uuid":"x"}`))(s.wait))          // 2
+	require.NoError(t, s.far.PutCall("default.b", []byte("{\n\"call_uuid\":\"b\"}"))(s.wait)) // 3
 	calls := s.open(t, "/v1/stream/calls")
 	calls.expect(t, "reset", `call 1 {"call_uuid":"a"}`, `call 3 { "call_uuid":"b"}`, `ready {"calls":2}`)
 	s.open(t, "/v1/stream/calls?account=acme").expect(t, "reset", `call 2 {"call_uuid":"x"}`, `ready {"calls":1}`)
 	require.NoError(t, s.far.DropCall(s.wait, "default.a"))                              // 4
-	require.NoError(t, s.far.PutCall(s.wait, "default.b", []byte(`{"call_uuid":"b2"}`))) // 5
+	require.NoError(t, s.far.PutCall("default.b", []byte(`{"call_uuid":"b2"}`))(s.wait)) // 5
 	calls.expect(t, `gone 4 {"call_uuid":"a"}`, `call 5 {"call_uuid":"b2"}`)
 	s.open(t, "/v1/stream/calls", "Last-Event-ID", "3").expect(t, "reset", `call 5 {"call_uuid":"b2"}`, `ready {"calls":1}`)
 }
@@ -202,7 +202,7 @@ func TestAStreamOfCallsBeginsWithASnapshotAndGoesOn(t *testing.T) {
 func TestStreamsTellWhenNATSIsAway(t *testing.T) {
 	t.Parallel()
 	s := setupStreams(t, nil)
-	require.NoError(t, s.far.PutCall(s.wait, "default.a", []byte(`1`)))
+	require.NoError(t, s.far.PutCall("default.a", []byte(`1`))(s.wait))
 	calls, events := s.open(t, "/v1/stream/calls"), s.open(t, "/v1/stream")
 	calls.expect(t, "reset", "call 1 1", `ready {"calls":1}`)
 	s.settled(t, flow.StreamName, 1)
@@ -211,7 +211,7 @@ func TestStreamsTellWhenNATSIsAway(t *testing.T) {
 	calls.expect(t, "stale")
 	events.expect(t, "stale")
 	s.startNATS(t, address)
-	require.NoError(t, s.far.PutCall(s.wait, "default.b", []byte(`2`)))
+	require.NoError(t, s.far.PutCall("default.b", []byte(`2`))(s.wait))
 	s.publish(t, "default", "call_started", "1")
 	events.expect(t, "fresh", `1 {"id":"1"}`)
 	calls.expect(t, "reset", "call 1 1")
@@ -233,9 +233,10 @@ func TestAStreamIsKeptAliveBeyondTheTimeToWriteAnAnswer(t *testing.T) {
 	})
 	events := s.open(t, "/v1/stream")
 	begun := time.Now()
-	for range 15 {
-		require.Equal(t, ":", events.line(t))
-		require.Empty(t, events.line(t))
+	for beats := 0; beats < 15; {
+		if events.line(t) == ":" {
+			beats++
+		}
 	}
 	require.Greater(t, time.Since(begun), 200*time.Millisecond)
 	s.publish(t, "default", "call_started", "1")
@@ -282,7 +283,7 @@ func TestASlowClientOfAStreamIsCutOff(t *testing.T) {
 
 	record := []byte(`"` + strings.Repeat("x", 60<<10) + `"`)
 	for i := range 200 { // 12 MB, more than kernels hold for a connection
-		require.NoError(t, s.far.PutCall(s.wait, "default.a", record))
+		require.NoError(t, s.far.PutCall("default.a", record)(s.wait))
 		require.True(t, strings.HasPrefix(quick.next(t), fmt.Sprintf("call %d ", i+1)))
 	}
 	s.roomAgain(t, "/v1/stream")

@@ -116,6 +116,11 @@ func index(call *correlate.Call) store.Index {
 	if len(call.Transfers) > 0 {
 		keys = append(keys, store.TransferredKey)
 	}
+	if call.Missed {
+		for _, key := range slices.Clone(keys) {
+			keys = append(keys, store.MissedKey(key))
+		}
+	}
 	slices.Sort(keys)
 	return store.Index{
 		State: call.State, Direction: call.Direction, Disposition: string(call.Disposition),

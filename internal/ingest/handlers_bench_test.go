@@ -69,8 +69,7 @@ func BenchmarkHandlers(b *testing.B) {
 		},
 		"postgres": func(b *testing.B) store.Store {
 			b.Helper()
-			url := pgtest.URL(b)
-			require.NoError(b, postgres.Migrate(b.Context(), url))
+			url := pgtest.Migrated(b)
 			opened, err := postgres.Open(b.Context(), postgres.Config{URL: url, Now: time.Now})
 			require.NoError(b, err)
 			return opened

@@ -17,7 +17,7 @@ const (
 	maxBatch      = 1024                 // webhooks in one transaction
 	maxBatchBytes = 8 << 20              // of bodies in one transaction
 	maxWaiting    = 16384                // webhooks that wait, beyond which the door says busy
-	together      = 4 * time.Millisecond // between the beginnings of two batches, if more than one webhook comes in it
+	together      = 2 * time.Millisecond // between the beginnings of two batches, if more than one webhook comes in it
 	inCompany     = 1.1                  // webhooks in a batch on average, from which on more are waited for
 )
 

@@ -70,23 +70,23 @@ func TestEveryViewerSeesASnapshotAndThenEveryChange(t *testing.T) {
 	t.Parallel()
 	bus := open(t, natsbus.Config{StoreDir: t.TempDir(), Listen: "127.0.0.1:0"})
 	ctx := t.Context()
-	require.NoError(t, bus.PutCall(ctx, "acme.a", []byte("A")))  // 1
-	require.NoError(t, bus.PutCall(ctx, "acme.b", []byte("B")))  // 2
-	require.NoError(t, bus.PutCall(ctx, "acme.a", []byte("AA"))) // 3
-	require.NoError(t, bus.PutCall(ctx, "other.c", []byte("C"))) // 4
+	require.NoError(t, bus.PutCall("acme.a", []byte("A"))(ctx))  // 1
+	require.NoError(t, bus.PutCall("acme.b", []byte("B"))(ctx))  // 2
+	require.NoError(t, bus.PutCall("acme.a", []byte("AA"))(ctx)) // 3
+	require.NoError(t, bus.PutCall("other.c", []byte("C"))(ctx)) // 4
 	b := board(t, bus)
 	first := b.Look("acme")
 	assert.Equal(t, []string{"reset", "2 call b B", "3 call a AA", "ready 2"}, next(t, first))
 	require.NoError(t, bus.DropCall(ctx, "acme.b")) // 5
 	require.NoError(t, bus.DropCall(ctx, "acme.x")) // 6: nobody was told of it
-	require.NoError(t, bus.PutCall(ctx, "acme.d", []byte("D")))
+	require.NoError(t, bus.PutCall("acme.d", []byte("D"))(ctx))
 	assert.Equal(t, []string{"5 gone b"}, next(t, first))
 	assert.Equal(t, []string{"7 call d D"}, next(t, first))
 
 	second, other := b.Look("acme"), b.Look("other")
 	assert.Equal(t, []string{"reset", "3 call a AA", "7 call d D", "ready 2"}, next(t, second))
 	assert.Equal(t, []string{"reset", "4 call c C", "ready 1"}, next(t, other))
-	require.NoError(t, bus.PutCall(ctx, "acme.e", []byte("E"))) // 8
+	require.NoError(t, bus.PutCall("acme.e", []byte("E"))(ctx)) // 8
 	for _, v := range []*live.Viewer{first, second} {
 		assert.Equal(t, []string{"8 call e E"}, next(t, v))
 	}
@@ -106,7 +106,7 @@ func TestViewersAreToldThatNATSIsAwayAndWhatHoldsWhenItIsBack(t *testing.T) {
 	far, err := natsbus.Open(t.Context(), natsbus.Config{StoreDir: dir, Listen: "127.0.0.1:0"})
 	require.NoError(t, err)
 	address := strings.TrimPrefix(far.URL(), "nats://")
-	require.NoError(t, far.PutCall(t.Context(), "acme.a", []byte("A")))
+	require.NoError(t, far.PutCall("acme.a", []byte("A"))(t.Context()))
 	bus := open(t, natsbus.Config{URL: far.URL()})
 	<-bus.Up()
 	b := board(t, bus)

@@ -57,7 +57,7 @@ func TestTheDocumentedPermissionsBindAReaderToItsAccount(t *testing.T) {
 	<-bus.Up()
 	require.NoError(t, bus.Prepare(ctx))
 	for _, account := range []string{"acme", "other"} {
-		require.NoError(t, bus.PutCall(ctx, flow.BucketKey(account, "a"), []byte(account)))
+		require.NoError(t, bus.PutCall(flow.BucketKey(account, "a"), []byte(account))(ctx))
 		require.NoError(t, bus.Publish(ctx, flow.Message{
 			Subject: flow.Subject(account, "call_started"), ID: account, Body: []byte(account),
 		}))

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 
 	"webhookd/internal/flow"
@@ -72,19 +73,17 @@ func (b *Bus) makeBucket(ctx context.Context) (jetstream.KeyValue, error) {
 	return kv, err
 }
 
-// PutCall shows value under key in the bucket. It returns ErrTooLarge for a value that will never be taken; every other
-// error may pass.
-func (b *Bus) PutCall(ctx context.Context, key string, value []byte) error {
-	calls := b.bucket.Load()
-	if calls == nil {
-		return fmt.Errorf("put call: %w", errUnprepared)
+// subjects is how the subjects of a bucket's keys begin, by NATS's own rule (its ADR-8).
+const subjects = "$KV." + flow.BucketName + "."
+
+// PutCall shows value under key in the bucket. What it returns waits for the answer, and is called once: ErrTooLarge for
+// a value that will never be taken; every other error may pass. It is a KV put, made so that many can be on their way at
+// once: the library's own waits for each.
+func (b *Bus) PutCall(key string, value []byte) (wait func(ctx context.Context) error) {
+	if b.bucket.Load() == nil {
+		return func(context.Context) error { return fmt.Errorf("put call: %w", errUnprepared) }
 	}
-	ctx, cancel := b.link.bound(ctx, publishTimeout)
-	defer cancel()
-	if _, err := calls.Put(ctx, key, value); err != nil {
-		return fmt.Errorf("put call: %w", explain(ctx, err))
-	}
-	return nil
+	return b.send("put call", &nats.Msg{Subject: subjects + key, Data: value})
 }
 
 // DropCall removes key from the bucket; one that is not there is no error.

@@ -135,7 +135,8 @@ func (b *Bus) connect() error {
 	if conn.IsConnected() {
 		b.link.raise() // the handler's goroutine may come later, and whoever opened the bus may publish now
 	}
-	b.js, err = jetstream.New(conn)
+	b.js, err = jetstream.New(conn,
+		jetstream.WithPublishAsyncTimeout(publishTimeout), jetstream.WithPublishAsyncMaxPending(maxUnanswered))
 	if err != nil {
 		conn.Close()
 		<-b.closed

@@ -111,7 +111,7 @@ func TestATooLargeMessageIsRefusedForGood(t *testing.T) {
 	large := message("acme", "call_started", "id-1")
 	large.Body = make([]byte, 1<<20)
 	require.ErrorIs(t, bus.Publish(ctx, large), natsbus.ErrTooLarge, "the server's limit")
-	require.ErrorIs(t, bus.PutCall(ctx, "acme.1", make([]byte, 1<<20+1)), natsbus.ErrTooLarge)
+	require.ErrorIs(t, bus.PutCall("acme.1", make([]byte, 1<<20+1))(ctx), natsbus.ErrTooLarge)
 
 	_, err := bus.JetStream().UpdateStream(ctx, jetstream.StreamConfig{
 		Name: flow.StreamName, Subjects: []string{flow.StreamSubjects}, MaxMsgSize: 2000,
@@ -134,7 +134,7 @@ func TestAClusterThatIsAwayIsNoReasonNotToStart(t *testing.T) {
 	require.ErrorIs(t, bus.Ready(ctx), natsbus.ErrDisconnected)
 	require.ErrorIs(t, bus.Publish(ctx, message("a", "x", "1")), natsbus.ErrDisconnected)
 	require.ErrorIs(t, bus.Prepare(ctx), natsbus.ErrDisconnected)
-	require.Error(t, bus.PutCall(ctx, "a.1", nil))
+	require.Error(t, bus.PutCall("a.1", nil)(ctx))
 	assert.Equal(t, "nats://"+address, bus.URL(), "no password where people see it")
 
 	open(t, natsbus.Config{StoreDir: t.TempDir(), Listen: address})

@@ -18,6 +18,9 @@ var ErrTooLarge = errors.New("message too large for nats")
 // errUnprepared says that the bucket was not looked for yet.
 var errUnprepared = errors.New("bucket not found yet")
 
+// maxUnanswered is how many messages may wait for their PubAck at once, over all who send.
+const maxUnanswered = 4096
+
 // publishTimeout bounds the wait for one PubAck. A message that was given up may still arrive; it is sent again with
 // the same id.
 const publishTimeout = 5 * time.Second
@@ -25,23 +28,51 @@ const publishTimeout = 5 * time.Second
 // headerTooLarge is JetStream's code for a header above its own limit; nats.go has no name for it.
 const headerTooLarge jetstream.ErrorCode = 10097
 
-// Publish puts one message on the stream and returns when JetStream has acknowledged it; that the stream had it already
-// is success. It returns ErrTooLarge for a message that will never be taken; every other error may pass, and leaves
-// open whether the message arrived.
-func (b *Bus) Publish(ctx context.Context, message flow.Message) error {
+// Send hands one message to the connection. What it returns waits for JetStream's answer, and is called once: nil when
+// the message is on the stream, also if the stream had it already; ErrTooLarge for a message that will never be taken;
+// every other error may pass, and leaves open whether the message arrived. Answers come in the order of sending as long
+// as nothing fails, so whoever has many messages on their way waits for the first one first.
+func (b *Bus) Send(message flow.Message) (wait func(ctx context.Context) error) {
 	header := make(nats.Header, len(message.Header)+1)
+	values := make([]string, 0, len(message.Header)+1)
+	set := func(key, value string) {
+		values = append(values, value)
+		header[key] = values[len(values)-1:]
+	}
 	for key, value := range message.Header {
-		header[key] = []string{value}
+		set(key, value)
 	}
-	header[jetstream.MsgIDHeader] = []string{message.ID}
-	ctx, cancel := b.link.bound(ctx, publishTimeout)
-	defer cancel()
-	_, err := b.js.PublishMsg(ctx, &nats.Msg{Subject: message.Subject, Header: header, Data: message.Body})
-	if err != nil {
-		return fmt.Errorf("publish event: %w", explain(ctx, err))
-	}
-	return nil
+	set(jetstream.MsgIDHeader, message.ID)
+	return b.send("publish event", &nats.Msg{Subject: message.Subject, Header: header, Data: message.Body})
 }
+
+// send is what Send and PutCall have in common.
+func (b *Bus) send(doing string, message *nats.Msg) (wait func(ctx context.Context) error) {
+	standing := b.link.context()
+	if standing.Err() != nil {
+		return func(context.Context) error { return fmt.Errorf("%s: %w", doing, ErrDisconnected) }
+	}
+	ack, err := b.js.PublishMsgAsync(message)
+	if err != nil {
+		return func(ctx context.Context) error { return fmt.Errorf("%s: %w", doing, explain(ctx, err)) }
+	}
+	return func(ctx context.Context) error {
+		var err error
+		select {
+		case <-ack.Ok():
+			return nil
+		case err = <-ack.Err():
+		case <-standing.Done():
+			err = context.Cause(standing)
+		case <-ctx.Done():
+			err = ctx.Err()
+		}
+		return fmt.Errorf("%s: %w", doing, explain(ctx, err))
+	}
+}
+
+// Publish is Send and the wait for what comes of it.
+func (b *Bus) Publish(ctx context.Context, message flow.Message) error { return b.Send(message)(ctx) }
 
 // explain says what an error of NATS means to us: that the message is too large, or that the connection broke.
 func explain(ctx context.Context, err error) error {
@@ -53,6 +84,7 @@ func explain(ctx context.Context, err error) error {
 		(refused.ErrorCode == jetstream.JSErrCodeStreamMessageExceedsMaximum || refused.ErrorCode == headerTooLarge):
 		return fmt.Errorf("%w: %w", ErrTooLarge, err)
 	case errors.Is(context.Cause(ctx), ErrDisconnected),
+		errors.Is(err, nats.ErrDisconnected),
 		errors.Is(err, nats.ErrReconnectBufExceeded),
 		errors.Is(err, nats.ErrConnectionClosed),
 		errors.Is(err, nats.ErrConnectionDraining):

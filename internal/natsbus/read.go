@@ -16,10 +16,10 @@ const (
 	readAhead = 64
 	// readExpiry and readHeartbeat: a server or a stream without a leader that says nothing is noticed after two
 	// heartbeats, although the connection stands.
-	readExpiry    = 10 * time.Second
-	readHeartbeat = 2 * time.Second
+	readExpiry    = 30 * time.Second
+	readHeartbeat = 5 * time.Second
 	// readIdle is when the server forgets a reader that it could not be told the end of.
-	readIdle = 30 * time.Second
+	readIdle = time.Minute
 	// forgetTimeout bounds the telling.
 	forgetTimeout = time.Second
 )

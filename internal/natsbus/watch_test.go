@@ -47,7 +47,7 @@ func TestAWatcherGetsASnapshotAndThenEveryChange(t *testing.T) {
 	bus := embedded(t)
 	ctx := testContext(t)
 	put := func(account, call, record string) {
-		require.NoError(t, bus.PutCall(ctx, flow.BucketKey(account, call), []byte(record)))
+		require.NoError(t, bus.PutCall(flow.BucketKey(account, call), []byte(record))(ctx))
 	}
 	expect(t, watch(t, bus, "empty"), "begin", "ready")
 	put("acme", "a", "1")        // 1
@@ -76,7 +76,7 @@ func TestAWatcherBeginsAnewWhenNATSIsBack(t *testing.T) {
 	require.NoError(t, err)
 	address := strings.TrimPrefix(far.URL(), "nats://")
 	ctx := testContext(t)
-	require.NoError(t, far.PutCall(ctx, "acme.a", []byte("1")))
+	require.NoError(t, far.PutCall("acme.a", []byte("1"))(ctx))
 	bus := open(t, natsbus.Config{URL: far.URL()})
 	<-bus.Up()
 	told := watch(t, bus, "acme")
@@ -87,6 +87,6 @@ func TestAWatcherBeginsAnewWhenNATSIsBack(t *testing.T) {
 	require.NoError(t, err)
 	t.Cleanup(func() { assert.NoError(t, far.Close()) })
 	expect(t, told, "begin", "1 a 1", "ready")
-	require.NoError(t, far.PutCall(ctx, "acme.b", []byte("2")))
+	require.NoError(t, far.PutCall("acme.b", []byte("2"))(ctx))
 	expect(t, told, "2 b 2")
 }

@@ -58,7 +58,7 @@ func TestAPageReadsAndDoesNotWrite(t *testing.T) {
 	bus, page, err := webSocket(t, []string{"http://127.0.0.1:8000"}, "http://127.0.0.1:8000")
 	require.NoError(t, err)
 	ctx := testContext(t)
-	require.NoError(t, bus.PutCall(ctx, "acme.a", []byte("1")))
+	require.NoError(t, bus.PutCall("acme.a", []byte("1"))(ctx))
 	require.NoError(t, bus.Publish(ctx, message("acme", "call_started", "id-1")))
 
 	js, err := jetstream.New(page)

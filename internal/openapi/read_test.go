@@ -112,5 +112,6 @@ func TestFieldsInWords(t *testing.T) {
 	require.Equal(t, "whole number from 0 or null", fields["call talk_ms"])
 	require.Equal(t, "text or number or null", fields["call consultants[].id"])
 	require.Equal(t, "blind | consultative", fields["transfer kind"])
+	require.Equal(t, "uuid or null", fields["trigger call_uuid"])
 	require.Equal(t, "list of webhook_item or event_item", fields["timeline items"])
 }

@@ -36,9 +36,12 @@ func (r reader) named(schema map[string]any) bool {
 // shape says what a value may be.
 func (r reader) shape(schema map[string]any) []Word {
 	if ref := text(schema["$ref"]); ref != "" {
-		target := r.follow("schemas", schema)
-		if r.named(target) {
-			return []Word{{Text: ref[strings.LastIndexByte(ref, '/')+1:], Schema: ref[strings.LastIndexByte(ref, '/')+1:]}}
+		target, name := r.follow("schemas", schema), ref[strings.LastIndexByte(ref, '/')+1:]
+		switch {
+		case r.named(target):
+			return []Word{{Text: name, Schema: name}}
+		case name == "uuid": // its pattern says less
+			return []Word{{Text: name}}
 		}
 		return r.shape(target)
 	}

@@ -1,6 +1,7 @@
 package rebuild
 
 import (
+	"cmp"
 	"fmt"
 	"time"
 
@@ -46,11 +47,7 @@ func (c *components) add(page []store.Entry) error {
 }
 
 func (c *components) addEntry(entry *store.Entry) error {
-	about := entry.DialogUUID
-	if about == "" {
-		about = entry.CallUUID
-	}
-	node := c.node(store.Key{Account: entry.Account, UUID: about})
+	node := c.node(about(entry))
 	if root := c.find(node); entry.ReceivedAt.After(c.latest[root]) {
 		c.latest[root] = entry.ReceivedAt
 	}
@@ -70,6 +67,11 @@ func (c *components) addEntry(entry *store.Entry) error {
 		}
 	}
 	return nil
+}
+
+// about says which dialog or call an entry is about.
+func about(entry *store.Entry) store.Key {
+	return store.Key{Account: entry.Account, UUID: cmp.Or(entry.DialogUUID, entry.CallUUID)}
 }
 
 // node gives the number of a dialog or call, a new one if it was not heard of.

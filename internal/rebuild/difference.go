@@ -2,18 +2,19 @@ package rebuild
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"maps"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
 	"webhookd/internal/flow"
-	"webhookd/internal/ingest"
 	"webhookd/internal/stats"
 	"webhookd/internal/store"
 )
@@ -46,34 +47,79 @@ func (g *group) differ(account, what, uuid, field, was, is string) {
 	g.differences = append(g.differences, Difference{account, what, uuid, field, was, is})
 }
 
+// stored is what is kept about a group, read at once.
+type stored struct {
+	legs   map[store.Key]store.Leg
+	calls  map[store.Key]store.Call
+	events map[store.Key][]flow.Event // by call
+}
+
 // compare holds what was derived against what is stored, and collects what is to be written.
-func (g *group) compare(ctx context.Context, keys []store.Key, derived ingest.Derived) error {
-	stored, err := g.tx.Legs(ctx, keys)
+func (g *group) compare(ctx context.Context) error {
+	var keys []store.Key
+	for _, p := range g.parts {
+		keys = append(keys, p.keys...)
+	}
+	was := stored{legs: map[store.Key]store.Leg{}, calls: map[store.Key]store.Call{}, events: map[store.Key][]flow.Event{}}
+	legs, err := g.tx.Legs(ctx, keys)
 	if err != nil {
 		return err
 	}
-	legs := map[store.Key]store.Leg{}
-	calls := slices.Clone(keys)
-	for _, leg := range stored {
-		legs[store.Key{Account: leg.Account, UUID: leg.DialogUUID}] = leg
+	for _, leg := range legs {
+		was.legs[store.Key{Account: leg.Account, UUID: leg.DialogUUID}] = leg
 	}
-	for _, key := range keys {
-		if leg, known := legs[key]; known {
+	calls := make([][]store.Key, len(g.parts))
+	for i, p := range g.parts {
+		calls[i] = p.calls(was)
+	}
+	rows, err := g.tx.WholeCalls(ctx, slices.Concat(calls...))
+	if err != nil {
+		return err
+	}
+	facts, err := g.tx.FactsOf(ctx, slices.Concat(calls...))
+	if err != nil {
+		return err
+	}
+	for _, call := range rows {
+		key := store.Key{Account: call.Account, UUID: call.CallUUID}
+		call.Index.Facts = facts[key]
+		was.calls[key] = call
+	}
+	changes, err := g.tx.EventsOf(ctx, slices.Concat(calls...))
+	if err != nil {
+		return err
+	}
+	for _, change := range changes {
+		key := store.Key{Account: change.Account, UUID: change.CallUUID}
+		was.events[key] = append(was.events[key], change.Events...)
+	}
+	for i, p := range g.parts {
+		if g.incomplete(p.keys, was.legs, p.derived.Legs) {
+			continue
+		}
+		g.compareLegs(was.legs, p.derived.Legs)
+		g.compareCalls(was.calls, calls[i], p.derived.Calls)
+		g.due = append(g.due, p.derived.Due...)
+		g.compareEvents(was.events, calls[i], p.derived.Outbox)
+	}
+	return nil
+}
+
+// calls names the calls that a part is, or was, about.
+func (p *part) calls(was stored) []store.Key {
+	calls := slices.Clone(p.keys)
+	for _, key := range p.keys {
+		if leg, known := was.legs[key]; known {
 			calls = append(calls, store.Key{Account: leg.Account, UUID: leg.CallUUID})
 		}
 	}
-	for _, call := range derived.Calls {
+	for _, call := range p.derived.Calls {
 		calls = append(calls, store.Key{Account: call.Account, UUID: call.CallUUID})
 	}
-	if g.incomplete(keys, legs, derived.Legs) {
-		return nil
-	}
-	g.compareLegs(legs, derived.Legs)
-	if err := g.compareCalls(ctx, calls, derived.Calls); err != nil {
-		return err
-	}
-	g.due = append(g.due, derived.Due...)
-	return g.compareEvents(ctx, calls, derived.Outbox)
+	slices.SortFunc(calls, func(a, b store.Key) int {
+		return cmp.Or(cmp.Compare(a.Account, b.Account), cmp.Compare(a.UUID, b.UUID))
+	})
+	return slices.Compact(calls)
 }
 
 // incomplete says, and reports, that the journal lacks all entries of a leg that is stored. What such a call was cannot
@@ -111,20 +157,7 @@ func (g *group) compareLegs(stored map[store.Key]store.Leg, derived []store.Leg)
 	}
 }
 
-func (g *group) compareCalls(ctx context.Context, keys []store.Key, derived []store.Call) error {
-	rows, err := g.tx.WholeCalls(ctx, keys)
-	if err != nil {
-		return err
-	}
-	facts, err := g.tx.FactsOf(ctx, keys)
-	if err != nil {
-		return err
-	}
-	stored := map[store.Key]store.Call{}
-	for _, call := range rows {
-		call.Index.Facts = facts[store.Key{Account: call.Account, UUID: call.CallUUID}]
-		stored[store.Key{Account: call.Account, UUID: call.CallUUID}] = call
-	}
+func (g *group) compareCalls(stored map[store.Key]store.Call, keys []store.Key, derived []store.Call) {
 	for _, call := range derived {
 		key := store.Key{Account: call.Account, UUID: call.CallUUID}
 		was, known := stored[key]
@@ -143,7 +176,6 @@ func (g *group) compareCalls(ctx context.Context, keys []store.Key, derived []st
 			g.drop = append(g.drop, key)
 		}
 	}
-	return nil
 }
 
 // compareCall says whether two forms of a call differ, and reports every field that does.
@@ -155,7 +187,30 @@ func (g *group) compareCall(was, is store.Call) bool {
 		}
 	}
 	report("merged_into", was.MergedInto, is.MergedInto)
-	old, now := fieldsOf(was.Record), fieldsOf(is.Record)
+	if !bytes.Equal(was.Record, is.Record) {
+		reportRecord(report, was.Record, is.Record)
+		if len(g.differences) == before {
+			report("record", string(was.Record), string(is.Record))
+		}
+	}
+	report("ledger", string(was.Ledger), string(is.Ledger))
+	report("seq", strconv.FormatInt(was.Seq, 10), strconv.FormatInt(is.Seq, 10))
+	report("revision", strconv.Itoa(was.Revision), strconv.Itoa(is.Revision))
+	report("heard_at", when(was.HeardAt), when(is.HeardAt))
+	report("updated_at", when(was.UpdatedAt), when(is.UpdatedAt))
+	if !slices.Equal(was.Index.Facts, is.Index.Facts) {
+		report("facts", shown(was.Index.Facts), shown(is.Index.Facts))
+	}
+	was.Index.Facts, is.Index.Facts = nil, nil
+	if !reflect.DeepEqual(was.Index, is.Index) {
+		report("search", fmt.Sprintf("%+v", was.Index), fmt.Sprintf("%+v", is.Index))
+	}
+	return len(g.differences) > before
+}
+
+// reportRecord reports every field of two records, which differ in some.
+func reportRecord(report func(name, old, now string), was, is json.RawMessage) {
+	old, now := fieldsOf(was), fieldsOf(is)
 	names := slices.Sorted(maps.Keys(now))
 	for name := range old {
 		if _, known := now[name]; !known {
@@ -165,18 +220,6 @@ func (g *group) compareCall(was, is store.Call) bool {
 	for _, name := range names {
 		report("record."+name, string(old[name]), string(now[name]))
 	}
-	if len(g.differences) == before {
-		report("record", string(was.Record), string(is.Record))
-	}
-	report("ledger", string(was.Ledger), string(is.Ledger))
-	report("seq", strconv.FormatInt(was.Seq, 10), strconv.FormatInt(is.Seq, 10))
-	report("revision", strconv.Itoa(was.Revision), strconv.Itoa(is.Revision))
-	report("heard_at", when(was.HeardAt), when(is.HeardAt))
-	report("updated_at", when(was.UpdatedAt), when(is.UpdatedAt))
-	report("facts", shown(was.Index.Facts), shown(is.Index.Facts))
-	was.Index.Facts, is.Index.Facts = nil, nil
-	report("search", fmt.Sprintf("%+v", was.Index), fmt.Sprintf("%+v", is.Index))
-	return len(g.differences) > before
 }
 
 // shown gives what counts of a call in statistics as text.
@@ -199,19 +242,15 @@ func fieldsOf(record json.RawMessage) map[string]json.RawMessage {
 }
 
 // compareEvents holds the ids of the events against the outbox's history.
-func (g *group) compareEvents(ctx context.Context, calls []store.Key, derived []*store.OutboxRow) error {
-	rows, err := g.tx.ChangesOf(ctx, calls)
-	if err != nil {
-		return err
-	}
+func (g *group) compareEvents(was map[store.Key][]flow.Event, calls []store.Key, derived []*store.OutboxRow) {
 	type place struct {
 		call store.Key
 		seq  int64
 	}
 	stored := map[string]place{}
-	for _, row := range rows {
-		for _, event := range row.Events {
-			stored[event.UUID] = place{store.Key{Account: row.Account, UUID: row.CallUUID}, event.Seq}
+	for _, call := range calls {
+		for _, event := range was[call] {
+			stored[event.UUID] = place{call, event.Seq}
 		}
 	}
 	for _, row := range derived {
@@ -240,5 +279,4 @@ func (g *group) compareEvents(ctx context.Context, calls []store.Key, derived []
 		was := stored[id]
 		g.differ(was.call.Account, "event", id, "", fmt.Sprintf("seq %d of call %s", was.seq, was.call.UUID), "")
 	}
-	return nil
 }

@@ -11,8 +11,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"webhookd/internal/ingest"
 	"webhookd/internal/store"
@@ -20,7 +25,7 @@ import (
 
 const (
 	pageSize  = 2000 // journal entries read at once
-	groupSize = 128  // dialogs rebuilt in one transaction, about; it keeps webhooks waiting that long
+	groupSize = 384  // dialogs rebuilt in one transaction, about; it keeps webhooks waiting that long
 )
 
 // Config is what a rebuild needs.
@@ -57,7 +62,7 @@ var errChecked = errors.New("only checked")
 
 type rebuilder struct {
 	Config
-	parts  *components
+	all    *components
 	result Result
 }
 
@@ -70,33 +75,50 @@ func Run(ctx context.Context, cfg Config) (Result, error) {
 	if cfg.Report == nil {
 		cfg.Report = func(Difference) {}
 	}
-	r := &rebuilder{Config: cfg, parts: newComponents(cfg.Account)}
+	r := &rebuilder{Config: cfg, all: newComponents(cfg.Account)}
 	if err := r.survey(ctx); err != nil {
 		return r.result, err
 	}
 	return r.result, r.rebuild(ctx)
 }
 
-// survey reads the journal as far as it goes.
+// survey reads the journal as far as it goes. While one page is looked at, the next one is on its way.
 func (r *rebuilder) survey(ctx context.Context) error {
-	for {
-		page, err := r.Store.Journal(ctx, r.parts.through, pageSize)
-		if err != nil {
-			return fmt.Errorf("survey journal: %w", err)
+	work, ctx := errgroup.WithContext(ctx)
+	pages := make(chan []store.Entry, 1)
+	work.Go(func() error {
+		defer close(pages)
+		for after, size := int64(0), pageSize; size == pageSize; {
+			page, err := r.Store.Journal(ctx, after, pageSize)
+			if err != nil {
+				return fmt.Errorf("survey journal: %w", err)
+			}
+			if size = len(page); size > 0 {
+				after = page[size-1].ID
+			}
+			select {
+			case pages <- page:
+			case <-ctx.Done():
+				return ctx.Err()
+			}
 		}
-		if err := r.parts.add(page); err != nil {
-			return err
+		return nil
+	})
+	work.Go(func() error {
+		for page := range pages {
+			if err := r.all.add(page); err != nil {
+				return err
+			}
+			r.Progress("reading the journal", int64(r.all.seen), 0)
 		}
-		r.Progress("reading the journal", int64(r.parts.seen), 0)
-		if len(page) < pageSize {
-			return nil
-		}
-	}
+		return nil
+	})
+	return work.Wait()
 }
 
 // rebuild goes over the groups that the survey found.
 func (r *rebuilder) rebuild(ctx context.Context) error {
-	count := len(r.parts.keys)
+	count := len(r.all.keys)
 	for begin := 0; begin < count; {
 		var work *group
 		end := begin
@@ -105,11 +127,15 @@ func (r *rebuilder) rebuild(ctx context.Context) error {
 				return err
 			}
 			end = begin
-			work = &group{rebuilder: r, tx: tx}
+			work = &group{rebuilder: r, tx: tx, taken: map[int]bool{}}
 			for ; end < count && work.size < groupSize; end++ {
-				if err := work.add(ctx, end); err != nil {
-					return err
-				}
+				work.take(end)
+			}
+			if err := work.derive(ctx); err != nil {
+				return err
+			}
+			if err := work.compare(ctx); err != nil {
+				return err
 			}
 			if err := work.write(ctx); err != nil {
 				return err
@@ -132,11 +158,11 @@ func (r *rebuilder) rebuild(ctx context.Context) error {
 // catchUp takes in what has arrived since the survey. Nobody writes meanwhile, so that then is all.
 func (r *rebuilder) catchUp(ctx context.Context, tx store.Tx) error {
 	for {
-		page, err := tx.Journal(ctx, r.parts.through, pageSize)
+		page, err := tx.Journal(ctx, r.all.through, pageSize)
 		if err != nil {
 			return err
 		}
-		if err := r.parts.add(page); err != nil {
+		if err := r.all.add(page); err != nil {
 			return err
 		}
 		if len(page) < pageSize {
@@ -145,12 +171,14 @@ func (r *rebuilder) catchUp(ctx context.Context, tx store.Tx) error {
 	}
 }
 
-// group is what one transaction rebuilds.
+// group is what one transaction rebuilds: some components, whose rows are read together.
 type group struct {
 	*rebuilder
 	tx          store.Tx
-	size        int
-	done        [][]store.Key
+	size        int // dialogs and calls in it
+	parts       []*part
+	taken       map[int]bool // roots of the components in it
+	joining     sync.Mutex   // guards the components while parts are worked out side by side
 	differences []Difference
 	result      Result
 
@@ -161,50 +189,121 @@ type group struct {
 	outbox []*store.OutboxRow
 }
 
-// add rebuilds the component of a node, unless that was done or is not wanted.
-func (g *group) add(ctx context.Context, node int) error {
-	if g.parts.done[node] || g.parts.latest[g.parts.find(node)].Before(g.Since) ||
-		slices.ContainsFunc(g.done, func(keys []store.Key) bool { return slices.Contains(keys, g.parts.keys[node]) }) {
-		return nil
+// part is a component in a group, and what the journal gives for it.
+type part struct {
+	node    int
+	keys    []store.Key
+	entries []store.Entry // in journal order
+	derived ingest.Derived
+}
+
+// take takes the component of a node into the group, unless that was done or is not wanted.
+func (g *group) take(node int) {
+	root := g.all.find(node)
+	if g.all.done[node] || g.taken[root] || g.all.latest[root].Before(g.Since) {
+		return
 	}
-	for {
-		keys := g.parts.members(node)
-		derived, entries, err := g.derive(ctx, node, keys)
-		if errors.Is(err, errGrown) {
-			continue
-		}
-		if err != nil {
-			return err
-		}
-		g.size += len(keys)
-		g.done = append(g.done, keys)
-		g.result.Entries += int64(entries)
-		g.result.Calls += int64(len(derived.Calls))
-		return g.compare(ctx, keys, derived)
-	}
+	g.taken[root] = true
+	keys := g.all.members(node)
+	g.size += len(keys)
+	g.parts = append(g.parts, &part{node: node, keys: keys})
 }
 
 // errGrown says that a component turned out to have to do with another one, and was joined with it.
 var errGrown = errors.New("component has grown")
 
-func (g *group) derive(ctx context.Context, node int, keys []store.Key) (ingest.Derived, int, error) {
+// derive works out every part from the journal.
+func (g *group) derive(ctx context.Context) error {
+	if err := g.read(ctx, g.parts...); err != nil {
+		return err
+	}
+	// Most parts turn out to be whole, so all are tried side by side first; what has grown is settled one by one.
+	outcomes := g.rederiveAll(ctx)
+	var derived []*part
+	for i, p := range g.parts {
+		root := g.all.find(p.node)
+		if slices.ContainsFunc(derived, func(other *part) bool { return g.all.find(other.node) == root }) {
+			continue // it was joined with one before it, and is in there
+		}
+		for err := outcomes[i]; err != nil; err = g.rederive(ctx, p) {
+			if !errors.Is(err, errGrown) {
+				return err
+			}
+			// Whatever it was joined with, and is derived already, is derived anew with it.
+			root = g.all.find(p.node)
+			derived = slices.DeleteFunc(derived, func(other *part) bool {
+				return g.all.find(other.node) == root
+			})
+			p.keys = g.all.members(p.node)
+			if err := g.read(ctx, p); err != nil {
+				return err
+			}
+		}
+		derived = append(derived, p)
+	}
+	g.parts = derived
+	for _, p := range g.parts {
+		g.result.Entries += int64(len(p.entries))
+		g.result.Calls += int64(len(p.derived.Calls))
+	}
+	return nil
+}
+
+// read reads the journal entries of parts, those of all at once.
+func (g *group) read(ctx context.Context, parts ...*part) error {
+	var keys []store.Key
+	owner := map[store.Key]*part{}
+	for _, p := range parts {
+		p.entries = nil
+		keys = append(keys, p.keys...)
+		for _, key := range p.keys {
+			owner[key] = p
+		}
+	}
 	entries, err := g.tx.EntriesOf(ctx, keys)
 	if err != nil {
-		return ingest.Derived{}, 0, err
+		return err
 	}
 	slices.SortFunc(entries, func(a, b store.Entry) int { return cmp.Compare(a.ID, b.ID) })
-	account := g.parts.keys[node].Account
-	derived, err := g.Engine.Rederive(ctx, account, entries, func(ids []string) error {
+	for i := range entries {
+		p := owner[about(&entries[i])]
+		p.entries = append(p.entries, entries[i])
+	}
+	return nil
+}
+
+// rederiveAll works out the parts on all processors, and gives what came of each.
+func (g *group) rederiveAll(ctx context.Context) []error {
+	outcomes := make([]error, len(g.parts))
+	var next atomic.Int64
+	var workers sync.WaitGroup
+	for range runtime.GOMAXPROCS(0) {
+		workers.Go(func() {
+			for i := int(next.Add(1)) - 1; i < len(g.parts); i = int(next.Add(1)) - 1 {
+				outcomes[i] = g.rederive(ctx, g.parts[i])
+			}
+		})
+	}
+	workers.Wait()
+	return outcomes
+}
+
+func (g *group) rederive(ctx context.Context, p *part) error {
+	account := p.keys[0].Account
+	derived, err := g.Engine.Rederive(ctx, account, p.entries, func(ids []string) error {
+		g.joining.Lock()
+		defer g.joining.Unlock()
 		grown := false
 		for _, id := range ids {
-			grown = g.parts.join(node, store.Key{Account: account, UUID: id}) || grown
+			grown = g.all.join(p.node, store.Key{Account: account, UUID: id}) || grown
 		}
 		if grown {
 			return errGrown
 		}
 		return nil
 	})
-	return derived, len(entries), err
+	p.derived = derived
+	return err
 }
 
 // write puts what differs into the store.
@@ -242,9 +341,9 @@ func (g *group) write(ctx context.Context) error {
 
 // keep makes the group's work count, once it is committed.
 func (g *group) keep() {
-	for _, keys := range g.done {
-		for _, key := range keys {
-			g.parts.done[g.parts.index[key]] = true
+	for _, p := range g.parts {
+		for _, key := range p.keys {
+			g.all.done[g.all.index[key]] = true
 		}
 	}
 	for _, difference := range g.differences {

@@ -81,16 +81,20 @@ func (b *faultyBus) attempt(ctx context.Context, id string) error {
 	return fault(ctx)
 }
 
-func (b *faultyBus) Publish(ctx context.Context, message flow.Message) error {
-	if err := b.attempt(ctx, message.ID); err != nil {
-		return err
+func (b *faultyBus) Send(message flow.Message) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := b.attempt(ctx, message.ID); err != nil {
+			return err
+		}
+		return b.Bus.Send(message)(ctx)
 	}
-	return b.Bus.Publish(ctx, message)
 }
 
-func (b *faultyBus) PutCall(ctx context.Context, key string, value []byte) error {
-	if err := b.attempt(ctx, key); err != nil {
-		return err
+func (b *faultyBus) PutCall(key string, value []byte) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if err := b.attempt(ctx, key); err != nil {
+			return err
+		}
+		return b.Bus.PutCall(key, value)(ctx)
 	}
-	return b.Bus.PutCall(ctx, key, value)
 }

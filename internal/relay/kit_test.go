@@ -18,6 +18,7 @@ import (
 
 	"webhookd/internal/dialog"
 	"webhookd/internal/flow"
+	"webhookd/internal/flow/goflowtest"
 	"webhookd/internal/natsbus"
 	"webhookd/internal/relay"
 	"webhookd/internal/store"
@@ -227,6 +228,7 @@ func onStream(t testing.TB, bus *natsbus.Bus) []*jetstream.RawStreamMsg {
 	for seq := max(state.FirstSeq, 1); seq <= state.LastSeq; seq++ {
 		msg, err := stream.GetMsg(ctx, seq)
 		require.NoError(t, err)
+		require.NoError(t, goflowtest.Check(msg.Data), "%s", msg.Data) // the records are not real ones
 		messages = append(messages, msg)
 	}
 	return messages

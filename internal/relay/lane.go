@@ -11,9 +11,15 @@ import (
 const behindPoison = "waits behind an event of its call that cannot be published"
 
 // lane is the rows of calls that must be dealt with one after the other: those of one call, and of calls that were
-// merged with it. It is run by one goroutine and collects what it did; the relay takes that when all lanes are done.
+// merged with it. One message of it is on its way at a time. It collects what it did; the relay takes that when all lanes
+// are done.
 type lane struct {
 	rows []*store.OutboxRow
+
+	at       int            // the row that is being dealt with
+	messages []flow.Message // its messages, nil before they are made
+	sent     int            // how many of them are on the stream
+	blocked  map[store.Key]bool
 
 	done      []int64 // dealt with: on the stream, or to be held back
 	partialID int64   // the row at which the lane stopped,
@@ -70,58 +76,82 @@ func (g groups) find(key store.Key) store.Key {
 
 func (g groups) join(a, b store.Key) { g[g.find(b)] = g.find(a) }
 
-// run deals with the lane's rows in order, up to the first that cannot be published now.
-func (n *lane) run(p *progress) error {
-	blocked := make(map[store.Key]bool)
-	for _, row := range n.rows {
-		if p.done[row.ID] {
-			continue
-		}
-		if p.soft.Err() != nil {
-			return p.soft.Err()
-		}
+// next gives the lane's next message, once the one before it is on the stream. ok is false when all rows are dealt with.
+func (n *lane) next(p *progress) (message flow.Message, ok bool) {
+	for n.at < len(n.rows) {
+		row := n.rows[n.at]
 		key := store.Key{Account: row.Account, UUID: row.CallUUID}
-		if p.blocked[key] || blocked[key] {
+		switch {
+		case p.done[row.ID]:
+			n.pass()
+			continue
+		case n.messages == nil && (p.blocked[key] || n.blocked[key]):
 			n.setAside(p, row, false, behindPoison)
-		} else if poison, err := n.publish(p, row); poison {
-			blocked[key] = true
-			n.setAside(p, row, true, err.Error())
-			p.relay.gauges.poisoned.Add(1)
-			p.relay.log.Error("event cannot be published, its call is held back", "account", row.Account,
-				"call_uuid", row.CallUUID, "outbox_id", row.ID, "error", err)
-		} else if err != nil {
-			return err
+			n.finish(row)
+			continue
+		case n.messages == nil:
+			messages, err := flow.Messages(row.Change, p.relay.config.Options)
+			if err != nil {
+				n.poison(p, row, err)
+				continue
+			}
+			n.messages, n.sent = messages, p.sent[row.ID]
 		}
-		n.done = append(n.done, row.ID)
-		for _, one := range show(row) {
-			n.show[one.key] = one
+		if n.sent < len(n.messages) {
+			return n.messages[n.sent], true
 		}
+		n.finish(row)
 	}
-	return nil
+	return flow.Message{}, false
 }
 
-// publish sends the events of a row that are not on the stream yet, each after the PubAck of the one before. Poison
-// says that the row can never be published.
-func (n *lane) publish(p *progress, row *store.OutboxRow) (poison bool, err error) {
-	messages, err := flow.Messages(row.Change, p.relay.config.Options)
-	if err != nil {
-		return true, err
-	}
-	for i := p.sent[row.ID]; i < len(messages); i++ {
-		if err = p.soft.Err(); err == nil {
-			err = p.relay.bus.Publish(p.hard, messages[i])
-		}
-		if err != nil {
-			n.partialID, n.partial = row.ID, i
-			return errors.Is(err, natsbus.ErrTooLarge), err
-		}
+// landed takes in what became of the message that next gave last. After an error, which may pass, the lane rests.
+func (n *lane) landed(p *progress, err error) error {
+	row := n.rows[n.at]
+	switch {
+	case err == nil:
+		n.sent++
 		p.relay.gauges.published.Add(1)
+		if n.sent == len(n.messages) {
+			n.finish(row)
+		}
+		return nil
+	case errors.Is(err, natsbus.ErrTooLarge):
+		n.poison(p, row, err)
+		return nil
 	}
-	return false, nil
+	n.partialID, n.partial = row.ID, n.sent
+	return err
+}
+
+// poison holds back a row that can never be published, and with it what comes after it in its call.
+func (n *lane) poison(p *progress, row *store.OutboxRow, err error) {
+	if n.blocked == nil {
+		n.blocked = make(map[store.Key]bool)
+	}
+	n.blocked[store.Key{Account: row.Account, UUID: row.CallUUID}] = true
+	n.setAside(p, row, true, err.Error())
+	p.relay.gauges.poisoned.Add(1)
+	p.relay.log.Error("event cannot be published, its call is held back", "account", row.Account,
+		"call_uuid", row.CallUUID, "outbox_id", row.ID, "error", err)
+	n.finish(row)
+}
+
+// finish ends the work on a row: it is on the stream, or to be held back.
+func (n *lane) finish(row *store.OutboxRow) {
+	n.done = append(n.done, row.ID)
+	for _, one := range show(row) {
+		n.show[one.key] = one
+	}
+	n.pass()
+}
+
+func (n *lane) pass() {
+	n.at++
+	n.messages, n.sent = nil, 0
 }
 
 func (n *lane) setAside(p *progress, row *store.OutboxRow, poison bool, reason string) {
-	n.partial = 0
 	n.hold = append(n.hold, store.Held{
 		OutboxID: row.ID,
 		Account:  row.Account,

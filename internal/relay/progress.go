@@ -6,7 +6,6 @@ import (
 	"maps"
 	"math"
 	"slices"
-	"sync"
 	"time"
 
 	"golang.org/x/sync/errgroup"
@@ -135,12 +134,7 @@ func (p *progress) adopt() error {
 // round publishes one window of rows.
 func (p *progress) round(rows []store.OutboxRow) error {
 	lanes := split(rows)
-	group := errgroup.Group{}
-	group.SetLimit(p.relay.config.Lanes)
-	for _, lane := range lanes {
-		group.Go(func() error { return lane.run(p) })
-	}
-	failed := group.Wait()
+	failed := p.fly(lanes)
 	for _, lane := range lanes {
 		p.take(lane)
 	}
@@ -154,6 +148,43 @@ func (p *progress) round(rows []store.OutboxRow) error {
 	}
 	p.dealt(max(p.through, through))
 	return failed
+}
+
+// flight is a lane's message that is on its way.
+type flight struct {
+	lane *lane
+	wait func(context.Context) error
+}
+
+// fly sends what the lanes have, the messages of each one after the other's PubAck, those of many lanes at once. A lane
+// that fails rests, the others go on. The first failure is returned.
+func (p *progress) fly(lanes []*lane) (failed error) {
+	flying := make([]flight, 0, p.relay.config.Lanes)
+	launch := func(lane *lane) {
+		if err := p.soft.Err(); err != nil {
+			failed = cmp.Or(failed, err)
+			return
+		}
+		if message, ok := lane.next(p); ok {
+			flying = append(flying, flight{lane, p.relay.bus.Send(message)})
+		}
+	}
+	for {
+		for len(lanes) > 0 && len(flying) < p.relay.config.Lanes {
+			launch(lanes[0])
+			lanes = lanes[1:]
+		}
+		if len(flying) == 0 {
+			return failed
+		}
+		first := flying[0]
+		flying = flying[1:]
+		if err := first.lane.landed(p, first.wait(p.hard)); err != nil {
+			failed = cmp.Or(failed, err)
+			continue
+		}
+		launch(first.lane)
+	}
 }
 
 // take takes over what a lane has done.
@@ -223,21 +254,47 @@ func (p *progress) save(behind time.Duration) error {
 	return unshown
 }
 
-// flush changes the bucket, many keys at once.
+// dropsAtOnce is how many keys are removed at once.
+const dropsAtOnce = 16
+
+// flush changes the bucket, many keys at once. What was changed is no longer in p.show.
 func (p *progress) flush() error {
-	var mu sync.Mutex
-	group := errgroup.Group{}
-	group.SetLimit(p.relay.config.Lanes)
-	for key, one := range maps.Clone(p.show) {
-		group.Go(func() error {
-			if err := one.apply(p.hard, p.relay); err != nil {
-				return err
-			}
-			mu.Lock()
-			defer mu.Unlock()
-			delete(p.show, key)
-			return nil
+	var failed error
+	for chunk := range slices.Chunk(slices.Collect(maps.Values(p.show)), p.relay.config.Lanes) {
+		failed = cmp.Or(failed, p.showAll(chunk))
+	}
+	return failed
+}
+
+// showAll changes some keys.
+func (p *progress) showAll(shows []showing) (failed error) {
+	waits := make(map[string]func(context.Context) error, len(shows))
+	drops := errgroup.Group{}
+	drops.SetLimit(dropsAtOnce)
+	dropped := make([]bool, len(shows))
+	for i, one := range shows {
+		if one.record != nil {
+			waits[one.key] = one.put(p.relay)
+			continue
+		}
+		drops.Go(func() error {
+			err := p.relay.bus.DropCall(p.hard, one.key)
+			dropped[i] = err == nil
+			return err
 		})
 	}
-	return group.Wait()
+	for key, wait := range waits {
+		if err := wait(p.hard); err != nil {
+			failed = cmp.Or(failed, err)
+			continue
+		}
+		delete(p.show, key)
+	}
+	failed = cmp.Or(failed, drops.Wait())
+	for i, one := range shows {
+		if dropped[i] {
+			delete(p.show, one.key)
+		}
+	}
+	return failed
 }

@@ -36,10 +36,11 @@ import (
 type Bus interface {
 	// Prepare makes the stream and the bucket if they are absent.
 	Prepare(ctx context.Context) error
-	// Publish returns when the message is on the stream. natsbus.ErrTooLarge: it never will be.
-	Publish(ctx context.Context, message flow.Message) error
-	// PutCall and DropCall change the bucket. natsbus.ErrTooLarge: the value never fits.
-	PutCall(ctx context.Context, key string, value []byte) error
+	// Send hands a message over. What it returns is called once and waits until the message is on the stream.
+	// natsbus.ErrTooLarge: it never will be.
+	Send(message flow.Message) (wait func(ctx context.Context) error)
+	// PutCall and DropCall change the bucket, PutCall as Send does. natsbus.ErrTooLarge: the value never fits.
+	PutCall(key string, value []byte) (wait func(ctx context.Context) error)
 	DropCall(ctx context.Context, key string) error
 	// Up gets a value when the connection is there again.
 	Up() <-chan struct{}

@@ -18,18 +18,18 @@ type showing struct {
 	record json.RawMessage // nil: the key is removed
 }
 
-// apply changes the bucket. A record that never fits is left out: the key goes on showing an older state, which is
-// better than holding up all the calls.
-func (s showing) apply(ctx context.Context, r *Relay) error {
-	if s.record == nil {
-		return r.bus.DropCall(ctx, s.key)
+// put begins to show the record; what it returns waits until it is shown. A record that never fits is left out: the key
+// goes on showing an older state, which is better than holding up all the calls.
+func (s showing) put(r *Relay) (wait func(ctx context.Context) error) {
+	answer := r.bus.PutCall(s.key, s.record)
+	return func(ctx context.Context) error {
+		err := answer(ctx)
+		if errors.Is(err, natsbus.ErrTooLarge) {
+			r.log.Error("call record too large for the bucket", "key", s.key, "outbox_id", s.row)
+			return nil
+		}
+		return err
 	}
-	err := r.bus.PutCall(ctx, s.key, s.record)
-	if errors.Is(err, natsbus.ErrTooLarge) {
-		r.log.Error("call record too large for the bucket", "key", s.key, "outbox_id", s.row)
-		return nil
-	}
-	return err
 }
 
 // show says what a row does to the bucket: the calls that were merged into this one go, and the call itself is shown

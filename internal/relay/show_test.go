@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"testing"
 	"time"
 
@@ -49,8 +50,10 @@ func TestWhatHandlersPublishLeavesTheBucketAlone(t *testing.T) {
 	write(t, kept, old, c.change("call_talking"))
 	done := &store.OutboxRow{CreatedAt: time.Now().UTC(), Change: old}
 	done.Events = []flow.Event{{
-		UUID: uuid.NewString(), Type: "msg_created", CreatedOn: old.Events[0].CreatedOn,
-		Goflow: json.RawMessage(`{"msg":{}}`), Trigger: json.RawMessage(`{"depth":1}`),
+		UUID: uuid.NewString(), Type: "run_result_changed", CreatedOn: old.Events[0].CreatedOn,
+		Goflow: json.RawMessage(`{"name":"a","value":"b","category":""}`),
+		Trigger: fmt.Appendf(nil, `{"uuid":%q,"handler":"a","action":1,"event_uuid":%q,"event_type":"call_started",`+
+			`"transaction_id":null,"depth":1}`, uuid.NewString(), old.Events[0].UUID),
 	}}
 	require.NoError(t, kept.Write(testContext(t), func(tx store.Tx) error {
 		return tx.AppendOutbox(testContext(t), []*store.OutboxRow{done})

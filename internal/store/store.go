@@ -94,8 +94,8 @@ type Tx interface {
 	Journal(ctx context.Context, after int64, limit int) ([]Entry, error)
 	// EntriesOf gives, in journal order, the entries that are about one of the keys, each a dialog or a call.
 	EntriesOf(ctx context.Context, keys []Key) ([]Entry, error)
-	// ChangesOf gives the outbox history of calls in order.
-	ChangesOf(ctx context.Context, calls []Key) ([]OutboxRow, error)
+	// EventsOf gives the outbox history of calls in order, without the records.
+	EventsOf(ctx context.Context, calls []Key) ([]OutboxRow, error)
 	// DropCalls removes calls with their search keys; those that are not there are no error.
 	DropCalls(ctx context.Context, calls []Key) error
 	// Due gives up to limit rows whose time is at or before now, the oldest first.
@@ -106,7 +106,7 @@ type Tx interface {
 
 // Reader answers questions. Readers see a Write as soon as it has returned.
 //
-//nolint:interfacebloat // all that is asked of what is kept
+//nolint:interfacebloat // what readers ask of all of the tables
 type Reader interface {
 	// Call gives one call, also a merged one (MergedInto is set then). ErrNotFound.
 	Call(ctx context.Context, key Key) (Call, error)
@@ -238,7 +238,8 @@ type Index struct {
 	Connected   bool
 	StartedAt   dialog.Time
 	EndedAt     dialog.Time
-	// Keys are the call's parties and project in the form of the Key functions: sorted, without repeats.
+	// Keys are the call's parties and project in the form of the Key functions, for a missed call each also as a
+	// MissedKey: sorted, without repeats.
 	Keys []string
 	// Facts are what counts of the call in statistics; empty while it has not ended. Their texts are bounded (BoundedKey).
 	// Nil leaves those that are stored as they are, and is what reading a call gives: Tx.FactsOf reads them.
@@ -254,6 +255,10 @@ func ConsultantKey(consultant string) string { return "consultant:" + consultant
 // NumberKey gives the search key of a number, raw or E.164.
 func NumberKey(number string) string { return "number:" + number }
 
+// MissedKey gives the search key by which a missed call is found beside another of its keys. A page of a project's missed
+// calls is one scan of an index then; without it, most of the project's calls would have to be looked at.
+func MissedKey(key string) string { return "missed " + key }
+
 // TransferredKey is the search key of calls that were transferred.
 const TransferredKey = "transferred"
 
@@ -267,7 +272,7 @@ type CallFilter struct {
 	HangupBy    string
 	Missed      *bool
 	Transferred *bool
-	Keys        []string    // all of these search keys
+	Keys        []string    // all of these search keys; without MissedKey, which the store puts in by itself
 	From        dialog.Time // started_at >= From
 	To          dialog.Time // started_at < To
 	Before      *Cursor     // only calls after this one in the page's order

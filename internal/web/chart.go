@@ -21,6 +21,7 @@ type chart struct {
 	Marks  []chartMark
 
 	names  []string
+	shorts []string
 	values [][]float64 // by group, of each series
 	top    float64     // of the scale; 0 is as high as the values
 }
@@ -47,17 +48,17 @@ const (
 	chartRight  = 12
 	chartBottom = 34
 	widestBar   = 56
-	markRoom    = 132 // for a name below the bars
-	longestMark = 16  // letters of one
+	letterRoom  = 8  // for a letter of a name below the bars
+	longestMark = 16 // letters of one
 )
 
 func chartOf(title string, kinds []series) *chart {
 	return &chart{Title: title, Series: kinds, Width: chartWidth, Height: chartHeight}
 }
 
-// add takes a group in, with the value of each series.
-func (c *chart) add(name string, values ...float64) {
-	c.names = append(c.names, name)
+// add takes a group in, by its name and by a shorter one for below the bars, with the value of each series.
+func (c *chart) add(name, short string, values ...float64) {
+	c.names, c.shorts = append(c.names, name), append(c.shorts, shortened(short))
 	c.values = append(c.values, values)
 }
 
@@ -88,7 +89,11 @@ func (c *chart) lay() {
 	}
 	slot := float64(chartWidth-chartLeft-chartRight) / float64(len(c.names))
 	wide := min(slot*0.8, widestBar)
-	every := int(math.Ceil(markRoom / slot))
+	room := 0
+	for _, short := range c.shorts {
+		room = max(room, letterRoom*(utf8.RuneCountInString(short)+1))
+	}
+	every := int(math.Ceil(float64(room) / slot))
 	for i, name := range c.names {
 		middle := chartLeft + slot*(float64(i)+0.5)
 		at := 0.0
@@ -98,12 +103,12 @@ func (c *chart) lay() {
 			}
 			c.Bars = append(c.Bars, chartBar{
 				X: written(middle - wide/2), W: written(wide), Y: written(y(at + value)), H: written(y(at) - y(at+value)),
-				Class: c.Series[j].Class, Title: name + ": " + c.Series[j].Name + " " + strconv.FormatFloat(math.Round(value*10)/10, 'f', -1, 64),
+				Class: c.Series[j].Class, Title: name + ": " + c.Series[j].Name + " " + written(value),
 			})
 			at += value
 		}
 		if i%every == 0 {
-			c.Marks = append(c.Marks, chartMark{written(middle), written(chartHeight - chartBottom + 20), shortened(name)})
+			c.Marks = append(c.Marks, chartMark{written(middle), written(chartHeight - chartBottom + 20), c.shorts[i]})
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 func TestChartsAreLaidOut(t *testing.T) {
 	t.Parallel()
 	c := chartOf("Calls", []series{{"answered", "a"}, {"abandoned", "b"}})
-	c.add("one", 6, 2)
-	c.add("a name that is too long", 0, 4)
+	c.add("one", "one", 6, 2)
+	c.add("a name that is too long", "a name that is too long", 0, 4)
 	require.InDelta(t, 8, c.most(), 0)
 	c.lay()
 	require.Equal(t, []chartLine{ // steps of 1: eight of them to the top
@@ -29,8 +29,8 @@ func TestChartsAreLaidOut(t *testing.T) {
 func TestNamesBelowBarsDoNotTouch(t *testing.T) {
 	t.Parallel()
 	c := chartOf("Calls", []series{{"answered", "a"}})
-	for range 96 { // each has 11.8 of room, a name takes 132: every twelfth
-		c.add("2026-01-01 00:00", 1)
+	for range 96 { // each has 11.8 of room, a name of 16 letters takes 17 times 8: every twelfth
+		c.add("2026-01-01 00:00", "2026-01-01 00:00", 1)
 	}
 	c.lay()
 	require.Len(t, c.Bars, 96)

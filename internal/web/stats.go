@@ -49,15 +49,20 @@ func (StatsPage) Label(field string) string {
 func (p StatsPage) Choices(s Shell) []choice { //nolint:revive // templates call it
 	choices := []choice{
 		{"group_by", s.T("stats.group_by"), []option{
-			{"", s.T("stats.by.interval"), false}, {"project", s.T("stats.by.project"), false},
+			{"", s.T("stats.by.interval"), false},
+			{"project", s.T("stats.by.project"), false},
 			{"consultant", s.T("stats.by.consultant"), false},
 		}},
 		{"interval", s.T("stats.interval"), []option{
-			{"15min", s.T("stats.interval.15min"), false}, {"", s.T("stats.interval.hour"), false}, {"day", s.T("stats.interval.day"), false},
+			{"15min", s.T("stats.interval.15min"), false},
+			{"", s.T("stats.interval.hour"), false},
+			{"day", s.T("stats.interval.day"), false},
 		}},
 		{"direction", s.T("calls.direction"), []option{
-			{"", s.T("calls.any"), false}, {"inbound", s.Word("direction", "inbound"), false},
-			{"outbound", s.Word("direction", "outbound"), false}, {"unknown", s.Word("direction", "unknown"), false},
+			{"", s.T("calls.any"), false},
+			{"inbound", s.Word("direction", "inbound"), false},
+			{"outbound", s.Word("direction", "outbound"), false},
+			{"unknown", s.Word("direction", "unknown"), false},
 		}},
 	}
 	for i := range choices {
@@ -68,7 +73,7 @@ func (p StatsPage) Choices(s Shell) []choice { //nolint:revive // templates call
 	return choices
 }
 
-// Address gives the page's path with what is asked, but for other values of some fields: name, value, name, value …
+// Address gives the page's path with what is asked, but for other values of some fields, name and value in turn.
 func (p StatsPage) Address(s Shell, others ...string) string {
 	fields := map[string]string{}
 	for _, name := range StatsFields() {
@@ -181,7 +186,9 @@ func (p StatsPage) Charts(s Shell) []chart { //nolint:revive // templates call i
 		return nil
 	}
 	counted := []series{
-		{s.T("stats.answered"), "answered"}, {s.T("stats.no_answer"), "unanswered"}, {s.T("stats.abandoned"), "abandoned"},
+		{s.T("stats.answered"), "answered"},
+		{s.T("stats.no_answer"), "unanswered"},
+		{s.T("stats.abandoned"), "abandoned"},
 		{s.T("stats.others"), "outbound"},
 	}
 	calls := chartOf(s.T("stats.chart.calls"), counted)
@@ -190,10 +197,11 @@ func (p StatsPage) Charts(s Shell) []chart { //nolint:revive // templates call i
 	waits := chartOf(s.T("stats.chart.waits"), []series{{s.T("stats.asa"), "waits"}})
 	for _, group := range p.Report.Groups {
 		name, in := p.Name(s, group), &group.Inbound
-		calls.add(name, float64(in.Answered), float64(in.Missed-in.Abandoned), float64(in.Abandoned),
+		short := p.short(group, name)
+		calls.add(name, short, float64(in.Answered), float64(in.Missed-in.Abandoned), float64(in.Abandoned),
 			float64(group.Outbound.Calls+group.UnknownDirection.Calls))
-		level.add(name, percentOf(in.ServiceLevel))
-		waits.add(name, secondsOf(in.AverageAnswerMS))
+		level.add(name, short, percentOf(in.ServiceLevel))
+		waits.add(name, short, secondsOf(in.AverageAnswerMS))
 	}
 	charts := make([]chart, 0, 3)
 	for _, one := range []*chart{calls, level, waits} {
@@ -203,6 +211,17 @@ func (p StatsPage) Charts(s Shell) []chart { //nolint:revive // templates call i
 		}
 	}
 	return charts
+}
+
+// short gives a name for below a bar: of intervals of one day, the time alone.
+func (p StatsPage) short(group stats.Group, name string) string {
+	if group.Interval == nil || *p.Report.Interval == stats.Day {
+		return name
+	}
+	if p.Report.From.Format(time.DateOnly) == p.Report.To.Add(-time.Second).Format(time.DateOnly) {
+		return name[len("2026-01-01 "):]
+	}
+	return name[len("2026-"):]
 }
 
 func percentOf(rate *float64) float64 {

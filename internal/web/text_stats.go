@@ -26,6 +26,7 @@ var statsTexts = map[string]text{
 	"stats.abandoned":         {"Abandoned", "Porzucone"},
 	"stats.no_answer":         {"Not answered otherwise", "Inaczej nieodebrane"},
 	"stats.short":             {"Of those, short", "W tym krótkie"},
+	"stats.short_abandoned":   {"Short abandoned", "Krótko porzucone"},
 	"stats.missed":            {"Missed", "Nieodebrane"},
 	"stats.abandon_rate":      {"Abandon rate", "Wskaźnik porzuceń"},
 	"stats.service_level":     {"Service level", "Poziom obsługi"},

@@ -126,7 +126,8 @@ on conflict (account, call_uuid) do update set
 func (t *tx) PutCalls(ctx context.Context, calls []store.Call) error {
 	calls = latest(calls, keyOfCall)
 	t.touched = t.touched || len(calls) > 0
-	return t.keep(ctx, "write calls", keysPiece(calls), factsPiece(calls), callsPiece(calls))
+	added, replaced := factPieces(calls)
+	return t.keep(ctx, "write calls", keysPiece(calls), added, replaced, callsPiece(calls))
 }
 
 // callsPiece takes each call once.

@@ -48,48 +48,78 @@ const factsOfCalls = `
          join call_facts fact on fact.account = call.account and fact.of_consultant in (false, true)
               and fact.started_at = call.started_at and fact.call_uuid = call.call_uuid`
 
-// factsPiece takes each call once, and leaves those out whose facts cannot differ from what is stored: most of a batch.
-func factsPiece(calls []store.Call) piece {
-	type row struct {
-		call *store.Call
-		fact stats.Fact
-	}
+// addFacts writes the facts of calls that have none, which is nearly always: when a call ends. It looks at nothing else.
+// There are some all the same where an instance of an old version has opened a call again, which leaves them there.
+const addFacts = `
+facts_added as (
+    insert into call_facts (account, of_consultant, started_at, call_uuid, consultant, project, class, wait_s, talk_s,
+                            hold_s)
+    select account, of_consultant, started_at::timestamptz, call_uuid, consultant, project, class, nullif(wait_s, -1),
+           nullif(talk_s, -1), nullif(hold_s, -1)
+    from unnest($1::text[], $2::boolean[], $3::text[], $4::text[], $5::text[], $6::text[], $7::smallint[], $8::integer[],
+                $9::integer[], $10::integer[])
+         as new(account, of_consultant, started_at, call_uuid, consultant, project, class, wait_s, talk_s, hold_s)
+    on conflict (account, of_consultant, started_at, call_uuid, consultant) do update set
+        project = excluded.project, class = excluded.class, wait_s = excluded.wait_s, talk_s = excluded.talk_s,
+        hold_s = excluded.hold_s
+)`
+
+// factOf is a fact and its call.
+type factOf struct {
+	call *store.Call
+	fact stats.Fact
+}
+
+// factPieces take each call once, and leave those out whose facts cannot differ from what is stored: most of a batch.
+func factPieces(calls []store.Call) (added, replaced piece) {
 	var changed []store.Key
-	var given []row
+	var fresh, given []factOf
 	for i := range calls {
 		call := &calls[i]
 		if !call.FactsDiffer() {
 			continue
 		}
-		changed = append(changed, keyOfCall(*call))
+		into := &given
+		if call.Stored != nil && call.Stored.EndedAt.IsZero() {
+			into = &fresh
+		} else {
+			changed = append(changed, keyOfCall(*call))
+		}
 		if call.MergedInto != "" {
 			continue
 		}
 		for _, fact := range call.Index.Facts {
-			given = append(given, row{call, fact})
+			*into = append(*into, factOf{call, fact})
 		}
 	}
-	if len(changed) == 0 {
-		return piece{}
+	if len(fresh) > 0 {
+		added = piece{sql: addFacts, args: factColumns(fresh)}
 	}
-	return piece{sql: putFacts, args: []any{
-		accountsOf(changed), uuidsOf(changed),
-		texts(given, func(r row) string { return r.call.Account }),
-		bools(given, func(r row) bool { return r.fact.Consultant != "" }),
-		texts(given, func(r row) string { return second(r.call.Index.StartedAt) }),
-		texts(given, func(r row) string { return r.call.CallUUID }),
-		texts(given, func(r row) string { return r.fact.Consultant }),
-		texts(given, func(r row) string { return r.fact.Project }),
-		ints(given, func(r row) int64 { return int64(r.fact.Class) }),
-		ints(given, func(r row) int64 { return r.fact.Wait }),
-		ints(given, func(r row) int64 { return r.fact.Talk }),
-		ints(given, func(r row) int64 { return r.fact.Hold }),
-	}}
+	if len(changed) > 0 {
+		replaced = piece{sql: putFacts, args: append([]any{accountsOf(changed), uuidsOf(changed)}, factColumns(given)...)}
+	}
+	return added, replaced
+}
+
+func factColumns(facts []factOf) []any {
+	return []any{
+		texts(facts, func(f factOf) string { return f.call.Account }),
+		bools(facts, func(f factOf) bool { return f.fact.Consultant != "" }),
+		texts(facts, func(f factOf) string { return second(f.call.Index.StartedAt) }),
+		texts(facts, func(f factOf) string { return f.call.CallUUID }),
+		texts(facts, func(f factOf) string { return f.fact.Consultant }),
+		texts(facts, func(f factOf) string { return f.fact.Project }),
+		ints(facts, func(f factOf) int64 { return int64(f.fact.Class) }),
+		ints(facts, func(f factOf) int64 { return f.fact.Wait }),
+		ints(facts, func(f factOf) int64 { return f.fact.Talk }),
+		ints(facts, func(f factOf) int64 { return f.fact.Hold }),
+	}
 }
 
 // PutFacts implements [store.Tx].
 func (t *tx) PutFacts(ctx context.Context, calls []store.Call) error {
-	return t.keep(ctx, "write facts", factsPiece(latest(calls, keyOfCall)))
+	added, replaced := factPieces(latest(calls, keyOfCall))
+	return t.keep(ctx, "write facts", added, replaced)
 }
 
 type factRow struct {

@@ -25,8 +25,8 @@ where id in (
 )
 order by id`
 
-	changesOfCalls = `
-select outbox.id, outbox.journal_id, outbox.account, outbox.call_uuid, outbox.created_at, outbox.record, outbox.events
+	eventsOfCalls = `
+select outbox.id, outbox.journal_id, outbox.account, outbox.call_uuid, outbox.created_at, outbox.events
 from (select distinct account collate "C" as account, uuid collate "C" as uuid
       from unnest($1::text[], $2::text[]) as key(account, uuid)) wanted
      join outbox on outbox.account = wanted.account and outbox.call_uuid = wanted.uuid
@@ -79,13 +79,13 @@ func (t *tx) EntriesOf(ctx context.Context, keys []store.Key) ([]store.Entry, er
 	return entriesFrom(rows), nil
 }
 
-// ChangesOf implements [store.Tx].
-func (t *tx) ChangesOf(ctx context.Context, calls []store.Key) ([]store.OutboxRow, error) {
+// EventsOf implements [store.Tx].
+func (t *tx) EventsOf(ctx context.Context, calls []store.Key) ([]store.OutboxRow, error) {
 	if len(calls) == 0 {
 		return nil, nil
 	}
 	var rows []outboxRow
-	if err := t.SelectContext(ctx, &rows, changesOfCalls, accountsOf(calls), uuidsOf(calls)); err != nil {
+	if err := t.SelectContext(ctx, &rows, eventsOfCalls, accountsOf(calls), uuidsOf(calls)); err != nil {
 		return nil, t.fail(ctx, "read outbox", err)
 	}
 	return changesFrom(rows)

@@ -58,7 +58,8 @@ func TestSchemaFileIsWhatMigrationsMake(t *testing.T) {
 	t.Parallel()
 	schema, err := os.ReadFile("../../../schema.sql")
 	require.NoError(t, err)
-	b := setup(t)
+	b := &bundle{url: pgtest.URL(t)}
+	require.NoError(t, postgres.Migrate(t.Context(), b.url))
 	byHand := &bundle{url: pgtest.URL(t)}
 	_, err = byHand.admin(t).Exec(string(schema))
 	require.NoError(t, err)

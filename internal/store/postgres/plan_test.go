@@ -78,8 +78,7 @@ func written(text string) string { return join([]piece{{sql: text}}) }
 
 func TestNoQuestionReadsAWholeTable(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
-	require.NoError(t, Migrate(t.Context(), url))
+	url := pgtest.Migrated(t)
 	db, err := sql.Open("postgres", url)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
@@ -106,12 +105,15 @@ func TestNoQuestionReadsAWholeTable(t *testing.T) {
 			accounts(), uuids(), accounts(), pq.BoolArray(make([]bool, batch)), times(), uuids(), blanks(), blanks(), ones(),
 			ones(), ones(), ones(),
 		}},
+		"add facts": {written(addFacts), []any{
+			accounts(), pq.BoolArray(make([]bool, batch)), times(), uuids(), blanks(), blanks(), ones(), ones(), ones(), ones(),
+		}},
 		"facts":             {selectFacts, []any{accounts(), uuids()}},
 		"backlog of facts":  {selectBacklogged, []any{"acme", uuid(30_000), 100}},
 		"newest of keys":    {newestOf, []any{"acme", pq.StringArray{"project:1", "consultant:7", "number:none"}}},
 		"journal":           {selectJournal, []any{39_000, 100}},
 		"entries of keys":   {entriesOfKeys, []any{accounts(), uuids()}},
-		"changes of calls":  {changesOfCalls, []any{accounts(), uuids()}},
+		"changes of calls":  {eventsOfCalls, []any{accounts(), uuids()}},
 		"drop calls":        {dropCalls, []any{accounts(), uuids()}},
 		"entries of a call": {entriesOfCall, []any{"acme", uuid(77)}},
 		"append": {appendEntries, []any{
@@ -195,8 +197,7 @@ func TestNoQuestionReadsAWholeTable(t *testing.T) {
 // A call's search keys are written once, however many webhooks follow.
 func TestSearchKeysAreWrittenOnce(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
-	require.NoError(t, Migrate(t.Context(), url))
+	url := pgtest.Migrated(t)
 	s, err := Open(t.Context(), Config{URL: url})
 	require.NoError(t, err)
 	db, err := sql.Open("postgres", url)
@@ -229,8 +230,7 @@ func TestSearchKeysAreWrittenOnce(t *testing.T) {
 // column that changes at every webhook.
 func TestIndexesUseNoColumnThatWebhooksChange(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
-	require.NoError(t, Migrate(t.Context(), url))
+	url := pgtest.Migrated(t)
 	db, err := sql.Open("postgres", url)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })

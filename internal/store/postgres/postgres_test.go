@@ -54,9 +54,7 @@ type bundle struct {
 
 func setup(t *testing.T) *bundle {
 	t.Helper()
-	b := &bundle{url: pgtest.URL(t)}
-	require.NoError(t, postgres.Migrate(t.Context(), b.url))
-	return b
+	return &bundle{url: pgtest.Migrated(t)}
 }
 
 // open makes one instance's store; it is closed when the test ends.
@@ -70,8 +68,7 @@ func (b *bundle) open(t *testing.T) *postgres.Store {
 
 // BenchmarkWrite is for comparison with other stores.
 func BenchmarkWrite(b *testing.B) {
-	url := pgtest.URL(b)
-	require.NoError(b, postgres.Migrate(b.Context(), url))
+	url := pgtest.Migrated(b)
 	s, err := postgres.Open(b.Context(), postgres.Config{URL: url})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, s.Close()) })

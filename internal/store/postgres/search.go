@@ -43,6 +43,7 @@ func searchCalls(filter store.CallFilter) (string, []any) {
 	var where condition
 	page, from := "call", "calls call"
 	keys := drivingFirst(filter.SearchKeys())
+	missed := filter.Missed != nil && *filter.Missed
 	if len(keys) > 0 {
 		page = "found"
 		from = `call_keys found join calls call on call.account = found.account and call.call_uuid = found.call_uuid`
@@ -50,11 +51,14 @@ func searchCalls(filter store.CallFilter) (string, []any) {
 	where.and(page+".account = %s", filter.Account)
 	for i, key := range keys {
 		if i == 0 {
-			where.and("found.key = %s", key)
+			if missed {
+				key = store.MissedKey(key)
+			}
+			where.and("found.key = %s", searchKey(key))
 			continue
 		}
 		where.and(`exists (select 1 from call_keys other where other.account = found.account and other.key = %s
-       and other.started_at = found.started_at and other.call_uuid = found.call_uuid)`, key)
+       and other.started_at = found.started_at and other.call_uuid = found.call_uuid)`, searchKey(key))
 	}
 	if !filter.From.IsZero() {
 		where.and(page+".started_at >= %s", second(filter.From))
@@ -83,7 +87,8 @@ func searchCalls(filter store.CallFilter) (string, []any) {
 		where.and("call.hangup_by = %s", filter.HangupBy)
 	}
 	switch {
-	case filter.Missed != nil && *filter.Missed:
+	case missed && len(keys) > 0: // the driving key says it
+	case missed:
 		where.and("call.missed")
 	case filter.Missed != nil:
 		where.and("not call.missed")
@@ -102,10 +107,7 @@ func searchCalls(filter store.CallFilter) (string, []any) {
 
 // drivingFirst puts the key that fewest calls are likely to have at the front: a project's are the most common.
 func drivingFirst(keys []string) []string {
-	ordered := make([]string, len(keys))
-	for i, key := range keys {
-		ordered[i] = searchKey(key)
-	}
+	ordered := slices.Clone(keys)
 	project := store.ProjectKey("")
 	slices.SortStableFunc(ordered, func(a, b string) int {
 		return boolInt(strings.HasPrefix(a, project)) - boolInt(strings.HasPrefix(b, project))

@@ -3,7 +3,10 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
+
+	"github.com/lib/pq"
 
 	"webhookd/internal/stats"
 )
@@ -65,7 +68,7 @@ func tallyFacts(question stats.Question) (string, []any) {
 	if len(question.Begins) > 0 {
 		begins := texts(question.Begins, second)
 		begins[0] = second(question.From)
-		ends := append(begins[1:len(begins):len(begins)], second(question.To))
+		ends := slices.Concat(begins[1:], pq.StringArray{second(question.To)})
 		where.args = append(where.args, begins, ends)
 		return fmt.Sprintf(`
 select span.number - 1 as interval, '' as project, '' as consultant, tally.*

@@ -12,8 +12,7 @@ import (
 
 // BenchmarkPendingOf is for comparison with other stores.
 func BenchmarkPendingOf(b *testing.B) {
-	url := pgtest.URL(b)
-	require.NoError(b, postgres.Migrate(b.Context(), url))
+	url := pgtest.Migrated(b)
 	s, err := postgres.Open(b.Context(), postgres.Config{URL: url})
 	require.NoError(b, err)
 	b.Cleanup(func() { require.NoError(b, s.Close()) })

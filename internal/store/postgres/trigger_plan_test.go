@@ -63,8 +63,7 @@ func (s step) walk() (whole, indexes []string) {
 
 func TestNoQuestionAboutTriggersReadsAWholeTable(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
-	require.NoError(t, Migrate(t.Context(), url))
+	url := pgtest.Migrated(t)
 	db, err := sql.Open("postgres", url)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })
@@ -149,8 +148,7 @@ func TestNoQuestionAboutTriggersReadsAWholeTable(t *testing.T) {
 // Counting what handlers do is part of most batches: it must not touch an index.
 func TestCountingHandlersTouchesNoIndex(t *testing.T) {
 	t.Parallel()
-	url := pgtest.URL(t)
-	require.NoError(t, Migrate(t.Context(), url))
+	url := pgtest.Migrated(t)
 	db, err := sql.Open("postgres", url)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, db.Close()) })

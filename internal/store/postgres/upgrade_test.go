@@ -33,6 +33,12 @@ values ('acme', now(), 'pbx', 'dialog_create', '1', false, sha256('one'), 'one')
 insert into calls (account, call_uuid, record, ledger, seq, revision, heard_at, updated_at, state, open, direction,
                    disposition, hangup_by, missed, connected, started_at, keys)
 values ('acme', '1', '{"a":1}', '', 1, 0, '2024-05-17Z', now(), 'talking', true, 'inbound', '', '', false, true, now(), '{}');
+insert into calls (account, call_uuid, record, ledger, seq, revision, heard_at, updated_at, state, open, direction,
+                   disposition, hangup_by, missed, connected, started_at, keys)
+values ('acme', '2', '{"a":2}', '', 1, 1, '2024-05-17Z', now(), 'ended', false, 'inbound', 'abandoned', '', true, false,
+        now(), '{number:1,project:7}');
+insert into call_keys (account, key, started_at, call_uuid)
+select account, unnest(keys), started_at, call_uuid from calls where missed;
 insert into legs (account, dialog_uuid, call_uuid, evidence) values ('acme', '1', '1', 'e');
 insert into outbox (journal_id, account, call_uuid, created_at, record, events)
 values (1, 'acme', '1', now(), '{"a":1}', '[{"uuid":"u","type":"call_started","seq":1,"created_on":null}]');
@@ -48,6 +54,10 @@ insert into due (account, call_uuid, kind, due_at) values ('acme', '1', 'reap', 
 	call, err := s.Call(ctx, key)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"a":1}`, string(call.Record))
+	missed, err := s.Calls(ctx, store.CallFilter{Account: "acme", Missed: new(true), Keys: []string{"project:7"}})
+	require.NoError(t, err)
+	require.Len(t, missed, 1)
+	require.Equal(t, []string{"missed number:1", "missed project:7", "number:1", "project:7"}, missed[0].Index.Keys)
 	entries, err := s.Entries(ctx, key)
 	require.NoError(t, err)
 	require.Len(t, entries, 1)
@@ -85,7 +95,7 @@ func TestMigrateLeavesWhatHasEndedToBeCounted(t *testing.T) {
 	old, err := goose.NewProvider(goose.DialectPostgres, db.DB, files, goose.WithTableName(versionTable),
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	require.NoError(t, err)
-	_, err = old.UpTo(ctx, 3)
+	_, err = old.UpTo(ctx, 4)
 	require.NoError(t, err)
 	_, err = db.Exec(`
 insert into calls (account, call_uuid, merged_into, record, ledger, seq, revision, heard_at, updated_at, state, open, direction,

@@ -112,8 +112,9 @@ func (t *tx) Keep(ctx context.Context, changes store.Changes) error {
 		return t.fail(ctx, "append to outbox", err)
 	}
 	calls := latest(changes.Calls, keyOfCall)
+	factsAdded, factsReplaced := factPieces(calls)
 	pieces := []piece{
-		legsPiece(changes.Legs), keysPiece(calls), factsPiece(calls), callsPiece(calls), added,
+		legsPiece(changes.Legs), keysPiece(calls), factsAdded, factsReplaced, callsPiece(calls), added,
 		putDuePiece(changes.PutDue), dropDuePiece(changes.DropDue),
 	}
 	t.touched = t.touched || len(changes.Legs) > 0 || len(changes.Calls) > 0

@@ -49,9 +49,12 @@ func (t *tx) EntriesOf(ctx context.Context, keys []store.Key) ([]store.Entry, er
 	return entriesFrom(rows), nil
 }
 
-// ChangesOf implements [store.Tx].
-func (t *tx) ChangesOf(ctx context.Context, calls []store.Key) ([]store.OutboxRow, error) {
-	rows, err := gather[outboxRow](ctx, t, "read outbox", selectChanges, calls, keyArgs)
+const selectEvents = `
+select id, journal_id, account, call_uuid, created_at, events from outbox where account = ?1 and call_uuid = ?2 order by id`
+
+// EventsOf implements [store.Tx].
+func (t *tx) EventsOf(ctx context.Context, calls []store.Key) ([]store.OutboxRow, error) {
+	rows, err := gather[outboxRow](ctx, t, "read outbox", selectEvents, calls, keyArgs)
 	if err != nil {
 		return nil, err
 	}

@@ -38,6 +38,7 @@ func searchCalls(filter store.CallFilter) (string, []any) {
 	var where condition
 	page, from := "call", "calls call"
 	keys := drivingFirst(filter.SearchKeys())
+	missed := filter.Missed != nil && *filter.Missed
 	if len(keys) > 0 {
 		page = "found"
 		from = `call_keys found cross join calls call on call.account = found.account and call.call_uuid = found.call_uuid`
@@ -45,6 +46,9 @@ func searchCalls(filter store.CallFilter) (string, []any) {
 	where.and(page+".account = ?", filter.Account)
 	for i, key := range keys {
 		if i == 0 {
+			if missed {
+				key = store.MissedKey(key)
+			}
 			where.and("found.key = ?", key)
 			continue
 		}
@@ -78,7 +82,8 @@ func searchCalls(filter store.CallFilter) (string, []any) {
 		where.and("call.hangup_by = ?", filter.HangupBy)
 	}
 	switch {
-	case filter.Missed != nil && *filter.Missed:
+	case missed && len(keys) > 0: // the driving key says it
+	case missed:
 		where.and("call.missed")
 	case filter.Missed != nil:
 		where.and("not call.missed")

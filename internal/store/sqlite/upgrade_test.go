@@ -29,6 +29,9 @@ func TestOpenKeepsWhatVersionOneHad(t *testing.T) {
 	require.NoError(t, err)
 	for _, statement := range []string{
 		`insert into calls values ('acme', '1', null, '{"a":1}', x'', 1, 0, 5, 5, 'talking', 'inbound', '', '', 0, 1, 5, 0, '[]')`,
+		`insert into calls values ('acme', '2', null, '{"a":2}', x'', 1, 1, 5, 5, 'ended', 'inbound', 'abandoned', '', 1, 0, 5, 6,
+			'["number:1","project:7"]')`,
+		`insert into call_keys values ('acme', 'number:1', 5, '2'), ('acme', 'project:7', 5, '2')`,
 		`insert into legs values ('acme', '1', '1', x'65')`,
 		`insert into outbox values (7, 1, 'acme', '1', 5, '{"a":1}', '[{"uuid":"u","type":"call_started","seq":1,"created_on":null}]')`,
 		`insert into outbox values (9, 2, 'acme', '1', 6, '{"a":2}', '[]')`,
@@ -48,6 +51,10 @@ func TestOpenKeepsWhatVersionOneHad(t *testing.T) {
 	call, err := s.Call(ctx, key)
 	require.NoError(t, err)
 	require.JSONEq(t, `{"a":1}`, string(call.Record))
+	missed, err := s.Calls(ctx, store.CallFilter{Account: "acme", Missed: new(true), Keys: []string{"project:7"}})
+	require.NoError(t, err)
+	require.Len(t, missed, 1)
+	require.Equal(t, []string{"missed number:1", "missed project:7", "number:1", "project:7"}, missed[0].Index.Keys)
 	changes, err := s.Changes(ctx, key)
 	require.NoError(t, err)
 	require.Len(t, changes, 2)
@@ -85,7 +92,7 @@ func TestOpenLeavesWhatHasEndedToBeCounted(t *testing.T) {
 	old, err := goose.NewProvider(goose.DialectSQLite3, db.DB, files, goose.WithTableName(versionTable),
 		goose.WithDisableGlobalRegistry(true), goose.WithLogger(goose.NopLogger()))
 	require.NoError(t, err)
-	_, err = old.UpTo(ctx, 2)
+	_, err = old.UpTo(ctx, 4)
 	require.NoError(t, err)
 	_, err = db.Exec(`
 with was(account, id, into_id, state) as (

@@ -56,19 +56,19 @@ var historyTests = []test{
 		})
 	}},
 
-	{"gives the outbox history of calls in order", func(t *testing.T, b *bundle) {
+	{"gives the outbox history of calls in order, without records", func(t *testing.T, b *bundle) {
 		rows := []*store.OutboxRow{
 			change(acme, 1, 1), change(acme, 2, 1), change(other, 1, 1), change(acme, 1, 2),
 		}
 		b.write(t, func(tx store.Tx) {
 			require.NoError(t, tx.AppendOutbox(b.ctx, rows))
-			got, err := tx.ChangesOf(b.ctx, []store.Key{key(acme, 2), key(acme, 1), key(acme, 2)})
+			got, err := tx.EventsOf(b.ctx, []store.Key{key(acme, 2), key(acme, 1), key(acme, 2)})
 			require.NoError(t, err)
 			require.Len(t, got, 3)
 			for i, want := range []*store.OutboxRow{rows[0], rows[1], rows[3]} {
 				require.Equal(t, want.ID, got[i].ID)
 				require.Equal(t, want.Events, got[i].Events)
-				require.JSONEq(t, string(want.Record), string(got[i].Record))
+				require.Empty(t, got[i].Record, "nobody asked for it")
 			}
 		})
 	}},

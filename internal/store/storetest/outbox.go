@@ -25,6 +25,48 @@ func (b *bundle) publish(t *testing.T, rows ...*store.OutboxRow) []int64 {
 }
 
 var outboxTests = []test{
+	{"gives many rows back in order, as they were", func(t *testing.T, b *bundle) {
+		texts := []string{`\N`, `\.`, `a\tb`, "tab\t", "back\\\\slash", `"`, "ż\u2028📞", ""}
+		var rows []*store.OutboxRow
+		for n := range 300 {
+			row := change(acme, n/8, int64(n+1))
+			text, err := json.Marshal(texts[n%len(texts)])
+			require.NoError(t, err)
+			row.Record = json.RawMessage(`{"text":` + string(text) + `}`)
+			row.Events[0].DialogUUID = texts[n%len(texts)]
+			rows = append(rows, row)
+		}
+		b.publish(t, rows[:3]...)
+		b.write(t, func(tx store.Tx) { require.NoError(t, tx.Keep(b.ctx, store.Changes{Outbox: rows[3:]})) })
+		unsent, err := b.Unsent(b.ctx, 0, 1000)
+		require.NoError(t, err)
+		require.Len(t, unsent, len(rows))
+		for i, row := range rows {
+			require.Equal(t, int64(i+1), row.ID, "without gaps")
+			require.Equal(t, *row, unsent[i])
+		}
+	}},
+
+	{"refuses all of many rows for the one that cannot be kept, and goes on", func(t *testing.T, b *bundle) {
+		if b.Kind() != "postgres" {
+			return // SQLite keeps every text
+		}
+		for _, bad := range []string{"{\x00}", "{\xff}"} {
+			var rows []*store.OutboxRow
+			for n := range 300 {
+				rows = append(rows, change(acme, n/8, int64(n+1)))
+			}
+			rows[150].Record = json.RawMessage(bad)
+			err := b.Write(b.ctx, func(tx store.Tx) error { return tx.Keep(b.ctx, store.Changes{Outbox: rows}) })
+			require.ErrorIs(t, err, store.ErrRefused)
+			unsent, err := b.Unsent(b.ctx, 0, 1000)
+			require.NoError(t, err)
+			require.Empty(t, unsent)
+		}
+		ids := b.publish(t, change(acme, 1, 1))
+		require.Equal(t, []int64{1}, ids)
+	}},
+
 	{"gives rows back in order, as they were", func(t *testing.T, b *bundle) {
 		rows := []*store.OutboxRow{change(acme, 2, 1), change(other, 1, 2), change(acme, 1, 3), change(acme, 2, 4)}
 		rows[1].Record = json.RawMessage("{\"a\":\"\\u0000\",  \"a\":1}")

@@ -38,11 +38,20 @@ func uuids(ns ...int) []string {
 	return list
 }
 
+// again gives keys as a missed call has them.
+func again(keys ...string) []string {
+	for _, key := range slices.Clone(keys) {
+		keys = append(keys, store.MissedKey(key))
+	}
+	slices.Sort(keys)
+	return keys
+}
+
 var searchTests = []test{
 	{"filters by each thing and by all together", func(t *testing.T, b *bundle) {
 		missed := store.Index{
 			State: "ended", Direction: "inbound", Disposition: "abandoned", HangupBy: "external", Missed: true,
-			StartedAt: start + 1, EndedAt: start + 20, Keys: []string{"number:+4822", "project:7"},
+			StartedAt: start + 1, EndedAt: start + 20, Keys: again("number:+4822", "project:7"),
 		}
 		answered := store.Index{
 			State: "ended", Direction: "outbound", Disposition: "answered", HangupBy: "consultant", Connected: true,
@@ -76,6 +85,10 @@ var searchTests = []test{
 			{"disposition", store.CallFilter{Disposition: "abandoned"}, uuids(1)},
 			{"hangup by", store.CallFilter{HangupBy: "consultant"}, uuids(2)},
 			{"missed", store.CallFilter{Missed: new(true)}, uuids(1)},
+			{"missed, with a key", store.CallFilter{Missed: new(true), Keys: []string{"number:+4822"}}, uuids(1)},
+			{"missed, with keys", store.CallFilter{Missed: new(true), Keys: []string{"project:7", "number:+4822"}}, uuids(1)},
+			{"missed, with another's key", store.CallFilter{Missed: new(true), Keys: []string{"consultant:ann"}}, uuids()},
+			{"not missed, with a key", store.CallFilter{Missed: new(false), Keys: []string{"number:+4822"}}, uuids(2)},
 			{"not missed", store.CallFilter{Missed: new(false)}, uuids(4, 3, 2)},
 			{"transferred", store.CallFilter{Transferred: new(true)}, uuids(2)},
 			{"transferred, with key", store.CallFilter{Transferred: new(true), Keys: []string{"project:7"}}, uuids(2)},
@@ -184,6 +197,10 @@ var searchTests = []test{
 			b.write(t, func(tx store.Tx) { require.NoError(t, tx.PutCalls(b.ctx, []store.Call{indexed(acme, i, index)})) })
 			require.Equal(t, uuids(i), b.search(t, store.CallFilter{Keys: []string{long}}))
 			require.Empty(t, b.search(t, store.CallFilter{Keys: []string{long + sign}}))
+
+			index.Missed, index.Keys = true, again(long)
+			b.write(t, func(tx store.Tx) { require.NoError(t, tx.PutCalls(b.ctx, []store.Call{indexed(acme, i, index)})) })
+			require.Equal(t, uuids(i), b.search(t, store.CallFilter{Missed: new(true), Keys: []string{long}}))
 		}
 	}},
 

@@ -38,7 +38,10 @@ function told(name, data) {
     const known = calls.get(data.call_uuid) ?? { row: null, group: "", tone: "" };
     const shown = read(data);
     if (shown.group === "ended" && known.shown && known.shown.group !== "ended") figuresChanged();
-    for (const person of shown.people) names.set(person.key, person.name);
+    for (const person of shown.people) {
+      names.set(person.key, person.name);
+      seen.set(person.key, performance.now());
+    }
     known.shown = shown;
     known.gone = false;
     calls.set(shown.id, known);
@@ -129,7 +132,7 @@ function tick(known, now) {
   if (shown.group === "ended") {
     put(row.clock, clock.moment(shown.since, zone));
   } else {
-    put(row.clock, clock.length(now - shown.since));
+    put(row.clock, shown.since ? clock.length(now - shown.since) : "–");
   }
   const waited = shown.waits ? now - shown.since : 0;
   const tone = waited >= late ? "late" : waited >= warn ? "warn" : shown.group === "ended" && shown.missed ? "late" : "";
@@ -175,13 +178,26 @@ function draw() {
 // ---- consultants
 
 const names = new Map(); // by key, of those who have been seen
+const seen = new Map(); // by key: when a call told of them last
 const people = new Map(); // by key: {row, since}
 const today = new Map(); // by key: answered today
 const personPattern = $("person");
 
 // Those who have a call come first, each kind by name.
+const collator = new Intl.Collator(document.documentElement.lang);
 const personOrder = (a, b) =>
-  (a.dataset.state === "free") - (b.dataset.state === "free") || a.dataset.name.localeCompare(b.dataset.name);
+  (a.dataset.state === "free") - (b.dataset.state === "free") || collator.compare(a.dataset.name, b.dataset.name);
+
+function placePerson(list, row) {
+  row.remove();
+  let from = 0, to = list.children.length;
+  while (from < to) {
+    const middle = (from + to) >> 1;
+    if (personOrder(row, list.children[middle]) < 0) to = middle;
+    else from = middle + 1;
+  }
+  list.insertBefore(row, list.children[from] ?? null);
+}
 
 function drawPeople(engaged) {
   const list = $("people");
@@ -198,10 +214,13 @@ function drawPeople(engaged) {
     }
     const now = engaged.get(key);
     const state = now?.state ?? "free";
-    if (known.row.dataset.state !== state) {
+    const drawnAs = `${state}/${now?.call.id}/${now?.call.name || now?.call.number}/${now?.since}/${today.get(key)}`;
+    if (known.drawnAs === drawnAs) continue;
+    known.drawnAs = drawnAs;
+    const was = known.row.dataset.state;
+    if (was !== state) {
       known.row.dataset.state = state;
-      const next = [...list.children].find((other) => other !== known.row && personOrder(known.row, other) < 0);
-      list.insertBefore(known.row, next ?? null);
+      if (was === undefined || (was === "free") !== (state === "free")) placePerson(list, known.row);
     }
     put(known.state, text(`person.${state}`));
     known.since = now ? Date.parse(now.since) || 0 : 0;
@@ -280,11 +299,13 @@ async function ask() {
     asking = Promise.all([answerOf(`${stats}interval=day`), answerOf(`${stats}group_by=consultant`)]);
     const [whole, byConsultant] = await asking;
     showFigures(whole.total);
+    today.clear();
     for (const { consultant, inbound, outbound, unknown_direction: unknown } of byConsultant.groups) {
       const key = keyOf(consultant);
       names.set(key, names.get(key) ?? consultant.name ?? consultant.username ?? String(consultant.id));
       today.set(key, inbound.answered + outbound.answered + unknown.answered);
     }
+    forget();
     put($("figures-note"), whole.complete ? "" : text("incomplete"));
     mark();
   } catch (error) {
@@ -294,6 +315,15 @@ async function ask() {
     else if (error.status === 401) stateChanged("refused");
   } finally {
     asking = null;
+  }
+}
+
+// forget takes those away who have had no call today: a board goes on over midnight.
+function forget() {
+  for (const [key, { row }] of people) {
+    if (today.has(key) || row.dataset.state !== "free" || performance.now() - (seen.get(key) ?? 0) < 60000) continue;
+    row.remove();
+    for (const known of [people, names, seen]) known.delete(key);
   }
 }
 
@@ -325,6 +355,7 @@ function stateChanged(next) {
   if (next !== "live" && wasLive) since = clock.now();
   board.dataset.state = next;
   const banner = $("state");
+  banner.classList.toggle("good", next === "live");
   banner.classList.toggle("bad", next !== "live");
   put($("state-text"), text(`state.${next}`, clock.moment(since, zone)));
   $("login").hidden = next !== "refused";

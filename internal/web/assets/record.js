@@ -61,7 +61,7 @@ export function read(call) {
     if (!leg || !name || !person(leg)) continue;
     const here = phase.group === "ended" ? Boolean(leg.talking_at ?? leg.answered_at) : leg.state !== "closed";
     if (!here || people.some((p) => p.name === name)) continue;
-    const talks = call.connected && reached(leg);
+    const talks = call.connected && (phase.group === "ended" || reached(leg));
     people.push({
       key: keyOf(consultant), name, state: talks ? (phase.group === "held" ? "held" : "talking") : "ringing",
       since: (talks ? leg.talking_at ?? leg.answered_at : leg.alerting_at ?? leg.ringing_at ?? leg.created_at) ?? phase.since,

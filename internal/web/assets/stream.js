@@ -1,7 +1,7 @@
 // A stream of server-sent events that is told apart from silence, and comes back by itself. What it hears goes to told,
 // and whether it hears anything goes to state: "live", "stale" (NATS is away), "lost" (the server is), "refused" (log in).
 
-const first = 1000, longest = 15000; // ms until it is tried again
+const first = 1000, longest = 10000; // ms until it is tried again
 
 export class Stream {
   #url; #told; #state; #source; #timer; #wait = first;
@@ -60,7 +60,7 @@ export class Stream {
         // the server is still away
       }
       this.#again();
-    }, this.#wait);
+    }, this.#wait * (0.5 + Math.random() / 2)); // many boards should not all come back at once
     this.#wait = Math.min(2 * this.#wait, longest);
   }
 }

@@ -7,7 +7,9 @@ import (
 	"database/sql"
 	"net/url"
 	"os"
+	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/lib/pq"
@@ -29,6 +31,39 @@ func URL(t testing.TB) string {
 	t.Cleanup(func() { run(t, server, `drop schema `+pq.QuoteIdentifier(schema)+` cascade`) })
 	return With(t, server, "search_path", schema)
 }
+
+// Migrated is URL with the tables of the present version in the schema. It runs schema.sql, which a test of the store
+// holds against the migrations: that is one statement of a moment, where the migrations under the race detector take
+// most of a second of processor time, and nearly every test of this repository needs a schema.
+func Migrated(t testing.TB) string {
+	t.Helper()
+	databaseURL := URL(t)
+	statements, err := schema()
+	if err != nil {
+		t.Fatalf("read schema: %v", err)
+	}
+	run(t, databaseURL, statements)
+	return databaseURL
+}
+
+// schema reads schema.sql, at the top of the repository that the test is run in.
+var schema = sync.OnceValues(func() (string, error) {
+	dir, err := os.Getwd()
+	for err == nil {
+		if _, missing := os.Stat(filepath.Join(dir, "go.mod")); missing == nil {
+			break
+		}
+		if filepath.Dir(dir) == dir {
+			return "", os.ErrNotExist
+		}
+		dir = filepath.Dir(dir)
+	}
+	if err != nil {
+		return "", err
+	}
+	data, err := os.ReadFile(filepath.Join(dir, "schema.sql"))
+	return string(data), err
+})
 
 // With gives the URL with one parameter set to another value.
 func With(t testing.TB, databaseURL, parameter, value string) string {
