@@ -54,7 +54,7 @@ race: ## Run all tests with the race detector
 .PHONY: browser
 browser: ## Look at every page in a real Chromium, with axe-core; the pictures go to bin/browser
 	rm -rf bin/browser && mkdir -p bin/browser
-	scripts/with-chromium scripts/with-axe go test -count=1 -artifacts -outputdir bin/browser -run 'InABrowser|TheBoard|AHandlerIsMade' ./internal/app ./cmd/webhookd
+	scripts/with-chromium scripts/with-axe go test -count=1 -artifacts -outputdir bin/browser -run 'InABrowser|TheBoard|AHandlerIsMade|TheAPIIsRead' ./internal/app ./cmd/webhookd
 
 .PHONY: orders
 orders: ## Try every order of every scenario's webhooks (the race detector makes that too slow to do under it)

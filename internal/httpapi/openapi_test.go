@@ -4,7 +4,9 @@ import (
 	"encoding/json"
 	"errors"
 	"net/http"
+	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -142,6 +144,62 @@ func TestTheOpenAPIDocumentHasEveryParameter(t *testing.T) {
 		require.Equal(t, operation.Query, allowed, "%s: %s", operation.Name(), got.body)
 	}
 	require.Greater(t, ask, 30)
+}
+
+// The limits of query parameters are the program's: the last value that the document allows is taken, the next one is not,
+// and the words of a parameter are those that a refusal names.
+func TestTheOpenAPIDocumentHasTheLimitsOfParameters(t *testing.T) {
+	t.Parallel()
+	b := everything(t)
+	tried := map[string]int{}
+	for _, operation := range contract().Operations {
+		stream := strings.HasPrefix(operation.Path, "/v1/stream") // there is nothing to stream here
+		ask := func(name, value string) answer {
+			return b.do(t, operation.Method, at(operation.Path)+"?"+name+"="+url.QueryEscape(value), nil)
+		}
+		refused := func(name, value string) answer {
+			got := ask(name, value)
+			require.Equal(t, 400, got.status, "%s: %s=%s: %s", operation.Name(), name, value, got.body)
+			return got
+		}
+		taken := func(name, value string) {
+			if !stream {
+				require.NotEqual(t, 400, ask(name, value).status, "%s: %s=%s", operation.Name(), name, value)
+			}
+		}
+		takesQuery := operation.Method == http.MethodGet // others look at the body, too
+		for _, p := range operation.Parameters {
+			switch {
+			case len(p.Enum) > 0:
+				var told problem
+				require.NoError(t, json.Unmarshal(refused(p.Name, "no_such").body, &told))
+				require.Equal(t, p.Name, told.Parameter)
+				require.ElementsMatch(t, p.Enum, told.Allowed, operation.Name())
+				for _, word := range p.Enum {
+					taken(p.Name, word)
+				}
+				tried["words"]++
+			case p.Maximum != nil && p.Name == "page": // its limit is one of entries: with the smallest page
+				refused("page", strconv.Itoa(*p.Minimum-1))
+				refused("page", strconv.Itoa(*p.Maximum+1))
+				tried["page"]++
+			case p.Maximum != nil:
+				refused(p.Name, strconv.Itoa(*p.Minimum-1))
+				refused(p.Name, strconv.Itoa(*p.Maximum+1))
+				taken(p.Name, strconv.Itoa(*p.Minimum))
+				taken(p.Name, strconv.Itoa(*p.Maximum))
+				tried["numbers"]++
+			case p.Pattern != "":
+				refused(p.Name, "not so!")
+				if p.Name == "account" && takesQuery {
+					taken(p.Name, strings.Repeat("a", 64))
+					refused(p.Name, strings.Repeat("a", 65))
+				}
+				tried["patterns"]++
+			}
+		}
+	}
+	require.Equal(t, map[string]int{"words": 9, "page": 3, "numbers": 6, "patterns": 32}, tried)
 }
 
 // allowedIn gives the query parameters that an answer says there are, in order, if that is what it is about.

@@ -22,7 +22,8 @@ type Operation struct {
 	Method, Path string
 	ID           string
 	Statuses     []int    // that it may answer with, besides those that every route may
-	Query        []string // its query parameters
+	Query        []string // the names of its query parameters
+	Parameters   []Parameter
 	Schemes      []string // the security schemes of which one is enough; none where it is open to everybody
 	Reads        bool     // it takes a body
 	// Codes are those of its problems, by status. Novu's errors have none.
@@ -30,6 +31,14 @@ type Operation struct {
 
 	pattern *regexp.Regexp
 	spec    operationSpec
+}
+
+// Parameter is one of the query.
+type Parameter struct {
+	Name             string
+	Enum             []string
+	Minimum, Maximum *int
+	Pattern          string
 }
 
 // Name is the method and the path.
@@ -71,9 +80,15 @@ type operationSpec struct {
 }
 
 type parameterSpec struct {
-	Ref  string `json:"$ref"`
-	Name string `json:"name"`
-	In   string `json:"in"`
+	Ref    string `json:"$ref"`
+	Name   string `json:"name"`
+	In     string `json:"in"`
+	Schema struct {
+		Enum    []string `json:"enum"`
+		Minimum *int     `json:"minimum"`
+		Maximum *int     `json:"maximum"`
+		Pattern string   `json:"pattern"`
+	} `json:"schema"`
 }
 
 type headerSpec struct {
@@ -156,6 +171,9 @@ func operationOf(method, path string, spec operationSpec, shared map[string]para
 		}
 		if parameter.In == "query" {
 			o.Query = append(o.Query, parameter.Name)
+			o.Parameters = append(o.Parameters, Parameter{
+				parameter.Name, parameter.Schema.Enum, parameter.Schema.Minimum, parameter.Schema.Maximum, parameter.Schema.Pattern,
+			})
 		}
 	}
 	slices.Sort(o.Query)
