@@ -67,12 +67,22 @@ func (b *Bus) send(doing string, message *nats.Msg) (wait func(ctx context.Conte
 		case <-ctx.Done():
 			err = ctx.Err()
 		}
+		select {
+		case <-ack.Ok(): // it came together with the end of the wait
+			return nil
+		default:
+		}
 		return fmt.Errorf("%s: %w", doing, explain(ctx, err))
 	}
 }
 
-// Publish is Send and the wait for what comes of it.
-func (b *Bus) Publish(ctx context.Context, message flow.Message) error { return b.Send(message)(ctx) }
+// Publish is Send and the wait for what comes of it. With a context that is done it sends nothing.
+func (b *Bus) Publish(ctx context.Context, message flow.Message) error {
+	if err := ctx.Err(); err != nil {
+		return fmt.Errorf("publish event: %w", err)
+	}
+	return b.Send(message)(ctx)
+}
 
 // explain says what an error of NATS means to us: that the message is too large, or that the connection broke.
 func explain(ctx context.Context, err error) error {

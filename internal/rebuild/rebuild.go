@@ -219,6 +219,7 @@ func (g *group) derive(ctx context.Context) error {
 	}
 	// Most parts turn out to be whole, so all are tried side by side first; what has grown is settled one by one.
 	outcomes := g.rederiveAll(ctx)
+	g.mistrust(outcomes)
 	var derived []*part
 	for i, p := range g.parts {
 		root := g.all.find(p.node)
@@ -267,9 +268,25 @@ func (g *group) read(ctx context.Context, parts ...*part) error {
 	slices.SortFunc(entries, func(a, b store.Entry) int { return cmp.Compare(a.ID, b.ID) })
 	for i := range entries {
 		p := owner[about(&entries[i])]
+		if p == nil {
+			return fmt.Errorf("read journal entry %d: it is about none of the dialogs asked for", entries[i].ID)
+		}
 		p.entries = append(p.entries, entries[i])
 	}
 	return nil
+}
+
+// mistrust has those parts derived anew that turned out to be one with others: each was derived without the rest.
+func (g *group) mistrust(outcomes []error) {
+	shared := map[int]int{}
+	for _, p := range g.parts {
+		shared[g.all.find(p.node)]++
+	}
+	for i, p := range g.parts {
+		if outcomes[i] == nil && shared[g.all.find(p.node)] > 1 {
+			outcomes[i] = errGrown
+		}
+	}
 }
 
 // rederiveAll works out the parts on all processors, and gives what came of each.

@@ -213,6 +213,53 @@ func TestARebuildFindsWhatIsThere(t *testing.T) {
 	})
 }
 
+// Which legs of a campaign belong together may be told by no webhook alone: one names the case, another one which try it
+// is. Then a group's parts turn out to be one only while they are worked out.
+func TestARebuildOfLegsThatOnlyTheirMergedWebhooksJoin(t *testing.T) {
+	t.Parallel()
+	const create = `{"event_name":"dialog_create","event_time":"2026-03-09 10:50:0%d","dialog_uuid":%q,"direction":"INBOUND",` +
+		`"state":"ringing","dialog_type":"EXTERNAL","initial_application_info":{"type":"VOICE_CAMPAIGN","data":%s}}`
+	const closed = `{"event_name":"dialog_close","event_time":"2026-03-09 10:51:00","dialog_uuid":%q,"close_cause":"HANGUP",` +
+		`"initial_application_info":{"data":%s}}`
+	leg := func(n int) string { return fmt.Sprintf("%08d-0000-4000-8000-000000000000", n) }
+	whole := func(n int) []string {
+		return []string{fmt.Sprintf(create, n, leg(n), `{"id":77,"contact_try":2}`)}
+	}
+	split := func(n int) []string {
+		return []string{fmt.Sprintf(create, n, leg(n), `{"id":77}`), fmt.Sprintf(closed, leg(n), `{"contact_try":2}`)}
+	}
+	for name, webhooks := range map[string][]string{
+		"the whole one first": slices.Concat(whole(1), split(2)),
+		"the whole one last":  slices.Concat(split(1), whole(2)),
+		"none is whole":       slices.Concat(split(1), split(2), split(3)),
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+				st := database.Open(t)
+				in := ingest.New(ingest.Config{
+					Store: st, Engine: newEngine(), Logger: slog.New(slog.DiscardHandler), Now: time.Now,
+				})
+				ran := make(chan error, 1)
+				go func() { ran <- in.Run(context.Background()) }()
+				for _, body := range webhooks {
+					_, err := in.Submit(t.Context(), "acme", []byte(body))
+					require.NoError(t, err)
+				}
+				in.Stop()
+				require.NoError(t, <-ran)
+				calls, err := st.Calls(t.Context(), store.CallFilter{Account: "acme"})
+				require.NoError(t, err)
+				require.Len(t, calls, 1, "they are one call")
+				before := contents(t, st)
+				_, differences := run(t, rebuild.Config{Store: st, Publish: true})
+				require.Empty(t, differences)
+				require.Equal(t, before, contents(t, st))
+			})
+		})
+	}
+}
+
 // A database that has lost everything but its journal is rebuilt to the same bytes and the same events.
 func TestARebuildFromTheJournalAlone(t *testing.T) {
 	t.Parallel()

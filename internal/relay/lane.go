@@ -90,6 +90,7 @@ func (n *lane) next(p *progress) (message flow.Message, ok bool) {
 			n.finish(row)
 			continue
 		case n.messages == nil:
+			n.partialID, n.partial = row.ID, p.sent[row.ID]
 			messages, err := flow.Messages(row.Change, p.relay.config.Options)
 			if err != nil {
 				n.poison(p, row, err)
@@ -111,6 +112,7 @@ func (n *lane) landed(p *progress, err error) error {
 	switch {
 	case err == nil:
 		n.sent++
+		n.partialID, n.partial = row.ID, n.sent
 		p.relay.gauges.published.Add(1)
 		if n.sent == len(n.messages) {
 			n.finish(row)
@@ -120,7 +122,6 @@ func (n *lane) landed(p *progress, err error) error {
 		n.poison(p, row, err)
 		return nil
 	}
-	n.partialID, n.partial = row.ID, n.sent
 	return err
 }
 
@@ -149,6 +150,7 @@ func (n *lane) finish(row *store.OutboxRow) {
 func (n *lane) pass() {
 	n.at++
 	n.messages, n.sent = nil, 0
+	n.partialID, n.partial = 0, 0
 }
 
 func (n *lane) setAside(p *progress, row *store.OutboxRow, poison bool, reason string) {

@@ -255,13 +255,20 @@ func (p *progress) save(behind time.Duration) error {
 }
 
 // dropsAtOnce is how many keys are removed at once.
-const dropsAtOnce = 16
+const dropsAtOnce = 64
 
 // flush changes the bucket, many keys at once. What was changed is no longer in p.show.
 func (p *progress) flush() error {
 	var failed error
 	for chunk := range slices.Chunk(slices.Collect(maps.Values(p.show)), p.relay.config.Lanes) {
-		failed = cmp.Or(failed, p.showAll(chunk))
+		// Whoever leads no more must not show what another leader may have gone past.
+		if failed == nil {
+			failed = p.hard.Err()
+		}
+		if failed != nil {
+			return failed
+		}
+		failed = p.showAll(chunk)
 	}
 	return failed
 }

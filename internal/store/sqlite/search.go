@@ -82,8 +82,7 @@ func searchCalls(filter store.CallFilter) (string, []any) {
 		where.and("call.hangup_by = ?", filter.HangupBy)
 	}
 	switch {
-	case missed && len(keys) > 0: // the driving key says it
-	case missed:
+	case missed: // the driving key, if there is one, says it too
 		where.and("call.missed")
 	case filter.Missed != nil:
 		where.and("not call.missed")
