@@ -191,7 +191,8 @@ func (NewHandlerPage) Texts(s Shell) (string, error) {
 	for name, key := range map[string]string{
 		"matches": "wizard.test.matches", "not": "wizard.test.not", "later": "wizard.test.later", "nothing": "wizard.test.nothing",
 		"failed": "handlers.failed", "refused": "handlers.refused", "calls": "wizard.test.calls.failed",
-		"event": "wizard.event.missing", "action": "wizard.action.missing", "name": "wizard.name.missing", "json": "wizard.action.json.wrong",
+		"event": "wizard.event.missing", "action": "wizard.action.missing", "name": "wizard.name.missing",
+		"json":   "wizard.action.json.wrong",
 		"wrong":  "wizard.wrong",
 		"exists": "wizard.exists",
 	} {

@@ -31,6 +31,7 @@ let loading = null; // uuids of the snapshot that comes in
 let due = 0, drawn = 0;
 
 function told(name, data) {
+  heard = clock.now();
   if (name === "reset") {
     loading = new Set();
   } else if (name === "call") {
@@ -274,6 +275,7 @@ function announce(waiting, longest, now) {
 
 // ---- figures of today
 
+let heard = clock.now(); // when the server said something last
 let asked = 0, asking = null, askTimer = 0;
 const percent = new Intl.NumberFormat(document.documentElement.lang, { style: "percent", maximumFractionDigits: 1 });
 const whole = (n) => (n === undefined || n === null ? "–" : String(n));
@@ -298,6 +300,7 @@ async function ask() {
   try {
     asking = Promise.all([answerOf(`${stats}interval=day`), answerOf(`${stats}group_by=consultant`)]);
     const [whole, byConsultant] = await asking;
+    heard = clock.now();
     showFigures(whole.total);
     today.clear();
     for (const { consultant, inbound, outbound, unknown_direction: unknown } of byConsultant.groups) {
@@ -349,10 +352,11 @@ document.addEventListener("visibilitychange", () => {
 let state = "";
 function stateChanged(next) {
   if (next === state) return;
-  // What began as stale stays so until there is a whole snapshot again; the time is that of the beginning.
+  // What began as stale stays so until there is a whole snapshot again; the time is that of the beginning. A connection
+  // that is lost has been so since the last thing that came over it, at the worst.
   const wasLive = state === "live" || state === "";
   state = next;
-  if (next !== "live" && wasLive) since = clock.now();
+  if (next !== "live" && wasLive) since = next === "lost" ? heard : clock.now();
   board.dataset.state = next;
   const banner = $("state");
   banner.classList.toggle("good", next === "live");
