@@ -35,7 +35,7 @@ type reply struct {
 	body   []byte
 }
 
-// ask sends a request; headers are name, value, name, value …
+// ask sends a request; headers are name and value in turn.
 func (a *asker) ask(t *testing.T, s *service, name, body string, headers ...string) reply {
 	t.Helper()
 	method, target, _ := strings.Cut(name, " ")

@@ -2,7 +2,6 @@ package httpapi_test
 
 import (
 	"encoding/json"
-	"errors"
 	"net/http"
 	"net/url"
 	"slices"
@@ -318,8 +317,7 @@ func TestTheOpenAPICheckBites(t *testing.T) {
 		"a field too many": {replaced(`{`, `{"more":1,`), openapitest.ErrContrary},
 		"no JSON":          {replaced(`{`, ``), openapitest.ErrContrary},
 	} {
-		err := check(tc.change)
-		require.True(t, errors.Is(err, tc.want), "%s: %v", name, err)
+		require.ErrorIs(t, check(tc.change), tc.want, name)
 	}
 	require.ErrorIs(t, contract().Check(http.MethodGet, "/v2", openapitest.Answer{}), openapitest.ErrNoOperation)
 }

@@ -134,7 +134,8 @@ var (
 	byKeyOrRead  = guard{[]string{"api_key", "read_token", "webhook_secret", "session"}, []string{"api_key_refused", "read_token_refused", "unauthorized"}, []string{"not_local"}}
 	byWhoChanges = guard{
 		[]string{"api_key", "webhook_secret", "session", "read_token"},
-		[]string{"read_token_refused", "unauthorized"}, []string{"read_only", "foreign_page", "not_local"},
+		[]string{"read_token_refused", "unauthorized"},
+		[]string{"read_only", "foreign_page", "not_local"},
 	}
 	byOperator = guard{byReader.schemes, byReader.unauthorized, []string{"read_foreign", "not_local"}}
 )

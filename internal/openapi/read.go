@@ -119,7 +119,9 @@ func list(value any) []any {
 }
 
 // part gives a part of the components, or all of a kind.
-func (r reader) part(kind string) map[string]any { return object(object(r.document["components"])[kind]) }
+func (r reader) part(kind string) map[string]any {
+	return object(object(r.document["components"])[kind])
+}
 
 // follow gives what a reference stands for; anything else is given back.
 func (r reader) follow(kind string, value any) map[string]any {
@@ -219,11 +221,11 @@ func (r reader) operation(method, path string, one map[string]any) Operation {
 // contents gives what a body may be, JSON first.
 func (r reader) contents(body map[string]any) []Content {
 	content := object(body["content"])
-	kinds := slices.SortedFunc(maps.Keys(content), func(a, b string) int {
+	types := slices.SortedFunc(maps.Keys(content), func(a, b string) int {
 		return cmp.Or(cmp.Compare(strings.Count(b, "json"), strings.Count(a, "json")), cmp.Compare(a, b))
 	})
-	var found []Content
-	for _, kind := range kinds {
+	found := make([]Content, 0, len(types))
+	for _, kind := range types {
 		media := object(content[kind])
 		schema := object(media["schema"])
 		told := Content{Type: kind, Shape: r.shape(schema)}

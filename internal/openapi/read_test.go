@@ -93,7 +93,10 @@ func TestBodiesInWords(t *testing.T) {
 	require.Contains(t, statuses[200].Contents[0].Examples[0].Text, `"time_zone": "UTC"`)
 	require.Equal(t, []string{"Retry-After", "X-Request-ID"}, statuses[503].Headers)
 	require.Equal(t, openapi.Prose{
-		{Text: "parameter_unknown", Code: true}, {Text: ", "}, {Text: "parameter_invalid", Code: true}, {Text: ", "},
+		{Text: "parameter_unknown", Code: true},
+		{Text: ", "},
+		{Text: "parameter_invalid", Code: true},
+		{Text: ", "},
 		{Text: "bad_request", Code: true},
 	}, statuses[400].Description)
 }

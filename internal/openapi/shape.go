@@ -112,7 +112,7 @@ func scalar(kind string, schema map[string]any) []Word {
 		words = append(words, Word{Text: fmt.Sprintf("from %v", least)})
 	}
 	if otherwise, there := schema["default"]; there {
-		words = append(words, Word{Text: fmt.Sprintf(", %v if not given", otherwise)})
+		words = append(words, Word{Text: ", " + shown(otherwise) + " if not given"})
 	}
 	return words
 }
@@ -141,8 +141,8 @@ func (r reader) shapeOfParts(schema map[string]any) []Word {
 func (r reader) fields(schema map[string]any) []Field { return r.fieldsBelow("", schema) }
 
 func (r reader) fieldsBelow(prefix string, schema map[string]any) []Field {
-	var all []Field
 	properties := object(schema["properties"])
+	all := make([]Field, 0, len(properties))
 	for _, name := range slices.Sorted(maps.Keys(properties)) {
 		property := object(properties[name])
 		all = append(all, Field{

@@ -137,11 +137,10 @@ func (c *Contract) compile(compiler *jsonschema.Compiler, at string) (*jsonschem
 // pointer gives the fragment of a URL that leads to a place of the document.
 func pointer(steps ...string) string {
 	escape := strings.NewReplacer("~", "~0", "/", "~1", "{", "%7B", "}", "%7D")
-	text := "#"
-	for _, step := range steps {
-		text += "/" + escape.Replace(step)
+	for i, step := range steps {
+		steps[i] = escape.Replace(step)
 	}
-	return text
+	return "#/" + strings.Join(steps, "/")
 }
 
 func mediaType(answer Answer) string {

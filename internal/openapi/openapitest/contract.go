@@ -145,7 +145,9 @@ func Load() (*Contract, error) {
 		}
 	}
 	// What is named goes before what is any.
-	slices.SortStableFunc(c.Operations, func(a, b *Operation) int { return strings.Count(a.Path, "{") - strings.Count(b.Path, "{") })
+	slices.SortStableFunc(c.Operations, func(a, b *Operation) int {
+		return strings.Count(a.Path, "{") - strings.Count(b.Path, "{")
+	})
 	return c, nil
 }
 
