@@ -75,6 +75,12 @@ contracts: ## Check that the OpenAPI and AsyncAPI documents are in step with the
 	packages=$$(scripts/npm-install interop/openapi) && interop/openapi/lint "$$packages" internal/openapi/openapi.json
 	packages=$$(scripts/npm-install interop/asyncapi) && node interop/asyncapi/lint.js "$$packages" internal/asyncapi/asyncapi.json
 
+.PHONY: contracts-cli
+contracts-cli: ## Check the AsyncAPI document with AsyncAPI's whole command-line client, too (it fetches 1.5 GB of packages)
+	mkdir -p .cache/asyncapi-cli
+	cd .cache/asyncapi-cli && npm install --ignore-scripts --no-save --no-audit --no-fund --loglevel=error @asyncapi/cli@3.6.0
+	cd .cache/asyncapi-cli && CI=true ASYNCAPI_METRICS=false node_modules/.bin/asyncapi validate ../../internal/asyncapi/asyncapi.json --fail-severity warn
+
 .PHONY: chaos
 chaos: ## Break a whole installation for two minutes (2 webhookd, Postgres, 3 NATS nodes) and check that nothing was lost
 	postgres=$$(scripts/with-postgres --installed) && go run ./internal/chaos/cmd -postgres "$$postgres" $(CHAOS)

@@ -125,7 +125,7 @@ func TestTheBoardShowsACallComeTalkAndEnd(t *testing.T) {
 	assert.Equal(t, "Konsultant Anna", textOf(tab, "#people [data-part=name]"))
 	assert.Equal(t, "talks", textOf(tab, "#people [data-part=state]"))
 	assert.Equal(t, "Jan Próbny", textOf(tab, "#people [data-part=call]"))
-	tab.Until(`document.getElementById("longest-now").textContent === "–"`) // nobody waits
+	assert.Equal(t, "–", textOf(tab, "#longest-now"), "nobody waits, and that is shown together with the row")
 
 	now := time.Now().UTC().Format(time.DateTime)
 	hold := func(name string) string {

@@ -7,7 +7,7 @@ var callsTexts = map[string]text{
 	"calls.to":           {"Before", "Przed"},
 	"calls.number":       {"Number", "Numer"},
 	"calls.consultant":   {"Consultant", "Konsultant"},
-	"calls.consultant.h": {"id or user name", "id lub nazwa użytkownika"},
+	"calls.consultant.h": {"id or user name", "id lub login"},
 	"calls.project":      {"Project", "Projekt"},
 	"calls.project.h":    {"id", "id"},
 	"calls.direction":    {"Direction", "Kierunek"},

@@ -174,6 +174,22 @@ function draw() {
   const list = $("calls-ended");
   for (let i = list.children.length - 1; i >= 0; i--) list.children[i].hidden = i >= endedShown;
   drawPeople(engaged);
+  drawLongest(ticked || clock.now());
+}
+
+// drawLongest shows how long the customer who waits longest has been waiting, by the second at which the rows' clocks were
+// set last: at every change, so that it and the rows never tell two stories.
+let ticked = 0;
+function drawLongest(now) {
+  let waiting = 0, longest = 0;
+  for (const { row, gone, shown } of calls.values()) {
+    if (!row || gone || !shown.waits) continue;
+    waiting++;
+    longest = Math.max(longest, now - shown.since);
+  }
+  put($("longest-now"), waiting ? clock.length(longest) : "–");
+  $("longest-now").dataset.tone = longest >= late ? "late" : longest >= warn ? "warn" : "";
+  announce(waiting, longest, now);
 }
 
 // ---- consultants
@@ -247,19 +263,11 @@ function drawPeople(engaged) {
 setInterval(() => {
   if (document.hidden) return;
   const now = clock.now();
-  let waiting = 0, longest = 0;
   for (const known of calls.values()) {
-    if (!known.row || known.gone) continue;
-    if (known.shown.group !== "ended") tick(known, now);
-    if (known.shown.waits) {
-      waiting++;
-      longest = Math.max(longest, now - known.shown.since);
-    }
+    if (known.row && !known.gone && known.shown.group !== "ended") tick(known, now);
   }
   for (const person of people.values()) if (person.since) put(person.clock, clock.length(now - person.since));
-  put($("longest-now"), waiting ? clock.length(longest) : "–");
-  $("longest-now").dataset.tone = longest >= late ? "late" : longest >= warn ? "warn" : "";
-  announce(waiting, longest, now);
+  drawLongest(ticked = now);
 }, 1000);
 
 // announce tells a screen reader when somebody begins to wait too long, and not more than once in half a minute.
