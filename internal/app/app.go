@@ -134,10 +134,16 @@ func (a *App) build(options Options) error {
 	if err != nil {
 		return err
 	}
+	accounts, err := webhookAccounts(a.cfg)
+	if err != nil {
+		return err
+	}
 	a.http = httpapi.New(httpapi.Config{
 		Metrics: scrapes, Live: a.live,
 		Intake: a.ingest, Reader: a.store, Quarantine: a.ingest, Refusals: a.store, Ready: a.ready,
 		WebhookHeader: a.cfg.WebhookHeader, WebhookSecrets: secrets(a.cfg), BodyLimit: a.cfg.BodyLimit,
+		WebhookAccounts: accounts, WebhookSources: a.cfg.WebhookSources, TrustedProxies: a.cfg.TrustedProxies,
+		RateLimitAddress: a.cfg.RateLimitAddress, RateLimitAccount: a.cfg.RateLimitAccount,
 		Triggers: a.handlers.service, Directory: a.handlers.service, Handlers: a.handlers.service,
 		TriggerReader: a.store, APIKeys: apiKeys(a.cfg), ReadTokens: readTokens(a.cfg),
 		GuardReads:    !loopback(a.listener.Addr()),

@@ -27,10 +27,11 @@ var house = map[string][]string{
 	"app": {
 		"backlog", "callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "live",
 		"metrics", "natsapi", "natsbus", "rebuild", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite", "trigger",
-		"web",
+		"verify", "web",
 	},
 
-	"config": {"correlate", "dialog"},
+	"config": {"correlate", "dialog", "verify"},
+	"verify": {},                                                  // who sent a webhook; it knows no account and no route
 	"web":    {"correlate", "dialog", "flow", "openapi", "stats"}, // makes pages of records that it is handed
 
 	"asyncapi": {}, // the document; what makes it is a test
@@ -38,7 +39,7 @@ var house = map[string][]string{
 
 	"httpapi": {
 		"asyncapi", "correlate", "dialog", "flow", "ingest", "live", "openapi", "stats", "statsapi", "store", "trigger", "triggerapi",
-		"web",
+		"verify", "web",
 	},
 	"due":     {"callout", "correlate", "dialog", "dispatch", "flow", "ingest", "store", "trigger"},
 	"live":    {"flow", "natsbus"},
@@ -109,7 +110,7 @@ var owners = map[string][]string{
 	"github.com/valyala":         {"httpapi", "replay/simulate"},
 	"go.yaml.in/yaml":            {"config", "trigger"},
 	"modernc.org/sqlite":         {"bench", "store/sqlite"},
-	"net/http":                   {"app", "bench", "callout", "chaos", "httpapi", "metrics", "replay", "replay/simulate", "web"},
+	"net/http":                   {"app", "bench", "callout", "chaos", "httpapi", "metrics", "replay", "replay/simulate", "verify", "web"},
 	"testing":                    {"browsertest", "store/everystore", "store/postgres/pgtest", "store/storetest"},
 }
 

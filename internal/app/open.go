@@ -130,3 +130,19 @@ func secrets(cfg config.Config) []string {
 	}
 	return revealed
 }
+
+func webhookAccounts(cfg config.Config) (map[string]httpapi.WebhookAccount, error) {
+	accounts := make(map[string]httpapi.WebhookAccount, len(cfg.Accounts))
+	for name, account := range cfg.Accounts {
+		made := httpapi.WebhookAccount{Sources: account.WebhookSources}
+		for _, auth := range account.WebhookAuth {
+			verifier, err := auth.Verifier(cfg.WebhookHeader)
+			if err != nil {
+				return nil, fmt.Errorf("set up webhooks of account %s: a way in %w", name, err)
+			}
+			made.Verifiers = append(made.Verifiers, verifier)
+		}
+		accounts[name] = made
+	}
+	return accounts, nil
+}

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"maps"
 	"slices"
 	"strconv"
 )
@@ -10,7 +11,7 @@ const shortSecret = 16
 // Check looks at the rules that hold between keys; what one key can say by itself was checked when it was read. It
 // returns an *Error.
 func (c Config) Check() error {
-	if len(c.WebhookSecrets) == 0 && !loopback(c.Listen) {
+	if len(c.WebhookSecrets) == 0 && !c.Guarded() && !loopback(c.Listen) {
 		return errorf("listen", c.origin("listen"),
 			"%s can be reached from other machines, and no webhook_secret is set: set one, or listen on 127.0.0.1", c.Listen)
 	}
@@ -46,6 +47,17 @@ func (c Config) checkReadTokens() error {
 	return nil
 }
 
+// Guarded says whether at least one account has secrets of its own. Then an account that has none takes webhooks only with
+// one of webhook_secret, and none at all where there is none.
+func (c Config) Guarded() bool {
+	for _, account := range c.Accounts {
+		if len(account.WebhookAuth) > 0 {
+			return true
+		}
+	}
+	return false
+}
+
 // Warnings gives what is allowed and not wise, one line each, without secrets.
 func (c Config) Warnings() []string {
 	keys := make([]Secret, 0, len(c.APIKeys))
@@ -56,8 +68,16 @@ func (c Config) Warnings() []string {
 	for _, token := range c.ReadTokens {
 		tokens = append(tokens, token.Token)
 	}
-	return slices.Concat(guessable("webhook_secret", c.WebhookSecrets), guessable("api_keys", keys),
+	warnings := slices.Concat(guessable("webhook_secret", c.WebhookSecrets), guessable("api_keys", keys),
 		guessable("read_tokens", tokens))
+	for _, name := range slices.Sorted(maps.Keys(c.Accounts)) {
+		own := make([]Secret, 0, len(c.Accounts[name].WebhookAuth))
+		for _, auth := range c.Accounts[name].WebhookAuth {
+			own = append(own, auth.Secret)
+		}
+		warnings = append(warnings, guessable("accounts: "+name+": webhook_auth", own)...)
+	}
+	return warnings
 }
 
 func guessable(key string, secrets []Secret) []string {

@@ -5,7 +5,8 @@
 // It is strict: an unknown key, an unknown WEBHOOKD_ variable or a value that cannot be meant is an [Error] that names
 // the key and says where the value came from. Values that are secret redact themselves however they are printed.
 //
-// It opens nothing but the configuration file: whether a port is free or a database answers is not its business.
+// It opens nothing but the configuration file and the files of secrets that it names: whether a port is free or a
+// database answers is not its business.
 package config
 
 import (
@@ -31,6 +32,11 @@ type Config struct {
 	PprofListen          string                // host:port of the profiler, loopback only; empty: none
 	WebhookHeader        string                // name of the header that carries the shared secret
 	WebhookSecrets       []Secret              // shared secrets, any of which opens the door; none: loopback only
+	Accounts             map[string]Account    // what is set up for single accounts, by name
+	WebhookSources       []netip.Prefix        // networks that webhooks may come from; none: all
+	TrustedProxies       []netip.Prefix        // proxies whose X-Forwarded-For is believed
+	RateLimitAddress     int                   // requests a second that one address may make; 0: any number
+	RateLimitAccount     int                   // webhooks and triggers a second that one account may have; 0: any number
 	LogLevel             slog.Level            // least level that is logged
 	LogFormat            string                // LogText or LogJSON
 	DefaultRegion        string                // ISO 3166-1 region, upper case, in which national numbers are read
@@ -57,6 +63,7 @@ type Config struct {
 	CalloutAllowAll     bool // call-outs may reach every address
 
 	origins map[string]string // where each key's value came from, by key
+	environ []string          // what secret_env refers to
 }
 
 // The values of Config.LogFormat.

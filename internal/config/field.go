@@ -148,6 +148,16 @@ func parseFailures(text string) (int, error) {
 	return parsed, nil
 }
 
+const maxRate = 1_000_000
+
+func parseRate(text string) (int, error) {
+	parsed, err := strconv.Atoi(text)
+	if err != nil || parsed < 0 || parsed > maxRate {
+		return 0, fmt.Errorf("%q is no whole number from 0 to %d", text, maxRate)
+	}
+	return parsed, nil
+}
+
 func parseAny(text string) (string, error) { return text, nil }
 
 func parseDirectory(text string) (string, error) {

@@ -68,6 +68,27 @@ func TestEveryKeyIsReadFromTheFile(t *testing.T) {
 	require.Equal(t, "127.0.0.1:6060", cfg.PprofListen)
 	require.Equal(t, "appHash", cfg.WebhookHeader)
 	require.Equal(t, []string{"first-secret-of-the-test", "second, with a comma in it"}, reveal(cfg))
+	crm := cfg.Accounts["crm"]
+	require.Len(t, cfg.Accounts, 2)
+	ways := make([][4]string, 0, len(crm.WebhookAuth))
+	for _, auth := range crm.WebhookAuth {
+		ways = append(ways, [4]string{auth.Type, auth.Header, auth.Username, auth.Secret.Reveal()})
+	}
+	require.Equal(t, [][4]string{
+		{config.AuthSignature, "", "", "whsec_QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVo="},
+		{config.AuthHeader, "appHash", "", "the-secret-of-crm-and-no-other"},
+		{config.AuthBasic, "", "pbx", "a password: of the test"},
+		{config.AuthBearer, "", "", "a-bearer-token-of-the-test"},
+	}, ways)
+	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("2001:db8::/32")}, crm.WebhookSources)
+	require.Equal(t, config.Account{WebhookSources: []netip.Prefix{netip.MustParsePrefix("198.51.100.7/32")}}, cfg.Accounts["sales"])
+	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, cfg.WebhookSources)
+	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}, cfg.TrustedProxies)
+	require.Equal(t, 100, cfg.RateLimitAddress)
+	require.Equal(t, 2000, cfg.RateLimitAccount)
+	for _, secret := range []string{"whsec_Q", "the-secret-of-crm", "password: of", "a-bearer-token"} {
+		require.NotContains(t, cfg.YAML(), secret)
+	}
 	require.Equal(t, slog.LevelWarn, cfg.LogLevel)
 	require.Equal(t, config.LogJSON, cfg.LogFormat)
 	require.Equal(t, "DE", cfg.DefaultRegion)

@@ -17,6 +17,7 @@ func Load(src Sources) (Config, error) {
 	if err != nil {
 		return Config{}, err
 	}
+	cfg.environ = src.Environ
 	file, fileOrigin := src.File, "--config"
 	if file == "" {
 		file, fileOrigin = env.file, envFile
@@ -40,6 +41,7 @@ func Load(src Sources) (Config, error) {
 			}
 		}
 	}
+	cfg.environ = nil // it holds secrets that nobody asks for any more
 	if err := cfg.Check(); err != nil {
 		return Config{}, err
 	}

@@ -42,6 +42,11 @@ func allowPrivate(opt option) option {
 	return opt
 }
 
+// networks completes an option that holds any number of networks.
+func networks(opt option, at func(*Config) *[]netip.Prefix) option {
+	return list(opt, at, parseSource, func(network netip.Prefix) string { return quoteInside(network.String()) })
+}
+
 // parseNetwork reads a network, or a single address.
 func parseNetwork(text string) (netip.Prefix, error) {
 	network, err := netip.ParsePrefix(text)

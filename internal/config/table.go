@@ -1,6 +1,7 @@
 package config
 
 import (
+	"net/netip"
 	"strings"
 	"time"
 
@@ -103,7 +104,7 @@ var table = []option{
 			"A list in the file; separated by commas or line breaks in the environment; a flag that may be repeated.",
 	}, func(c *Config) *[]string { return &c.NATSWebSocketOrigins }, parseOrigin, quoteInside),
 	field(option{
-		key: "nats_replicas", value: "number", fallback: "1",
+		key: "nats_replicas", value: formNumber, fallback: "1",
 		help: "copies of the stream and the bucket that the NATS cluster keeps",
 		more: "From 1 to 5. Anything but 1 needs `nats_url`: the embedded server is alone.",
 	}, func(c *Config) *int { return &c.NATSReplicas }, parseReplicas, number),
@@ -126,6 +127,49 @@ var table = []option{
 			"losing a webhook, add the new one, change the PBX, then take the old one away. A secret shorter than 16 " +
 			"characters is warned about.",
 	}, func(c *Config) *[]Secret { return &c.WebhookSecrets }, parseSecret, Secret.String),
+	{
+		key: "accounts", value: formMap, fileOnly: true,
+		help: "what is set up for single accounts: how their webhooks prove where they come from",
+		more: "In the file only. It maps an account to `webhook_auth`, a list of ways of which any one lets a webhook in, and to " +
+			"`webhook_sources`, networks that its webhooks may come from; either may be left out. A way has a `type`, and its " +
+			"secret as `secret`, as `secret_env` (the name of a variable, without the prefix `WEBHOOKD_`) or as `secret_file`:\n\n" +
+			"| type | what the sender sends | more keys |\n| --- | --- | --- |\n" +
+			"| `header` | the secret in a header | `header`; `webhook_header` unless given |\n" +
+			"| `bearer` | `Authorization: Bearer` and the secret | |\n" +
+			"| `basic` | `Authorization: Basic` with user and password | `username` |\n" +
+			"| `standard_webhooks` | `webhook-id`, `webhook-timestamp` and `webhook-signature` (Standard Webhooks, v1) | |\n\n" +
+			"The secret of `standard_webhooks` is `whsec_` and at least 24 bytes in base64; a signature holds for 5 minutes. An " +
+			"account with a `webhook_auth` takes webhooks by it alone; every other account takes them with `webhook_secret`, and " +
+			"where that is not set, none at all as soon as one account has a `webhook_auth`. To change a secret without losing a " +
+			"webhook, add the new one, change the PBX, then take the old one away. A type that there is not is refused at start.",
+		read: (*Config).readAccounts,
+		show: showAccounts,
+	},
+	networks(option{
+		key: "webhook_sources", value: formNetwork,
+		help: "networks that webhooks may come from, as 203.0.113.0/24; empty: all",
+		more: "It holds for every account, beside what an account has of its own; a webhook from elsewhere is answered 403 and " +
+			"not kept. Behind a proxy set `trusted_proxies`, too, or every webhook comes from the proxy. A list in the file; " +
+			"separated by commas or line breaks in the environment; a flag that may be repeated.",
+	}, func(c *Config) *[]netip.Prefix { return &c.WebhookSources }),
+	networks(option{
+		key: "trusted_proxies", value: formNetwork,
+		help: "networks of the proxies whose X-Forwarded-For is believed; empty: nobody's is",
+		more: "A request comes from the last address in `X-Forwarded-For` that is not such a proxy's. From anybody else the header " +
+			"means nothing. It counts for `webhook_sources` and `rate_limit_address`, and for nothing else.",
+	}, func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
+	field(option{
+		key: "rate_limit_address", value: formNumber, fallback: "0",
+		help: "requests a second that one source address may make; 0: any number",
+		more: "Twice as many may come at once. What is beyond is answered 429 with `Retry-After`, and not kept: a PBX sends a " +
+			"webhook again two or three times at most, so leave several times of what it sends at its busiest. An IPv6 client " +
+			"counts by its /64. `/healthz` and `/readyz` are not counted. Each instance counts for itself.",
+	}, func(c *Config) *int { return &c.RateLimitAddress }, parseRate, number),
+	field(option{
+		key: "rate_limit_account", value: formNumber, fallback: "0",
+		help: "webhooks, and requests to the trigger API, a second that one account may have; 0: any number",
+		more: "As `rate_limit_address`, for what has proved whose it is: a stranger cannot use an account's share up.",
+	}, func(c *Config) *int { return &c.RateLimitAccount }, parseRate, number),
 	field(option{
 		key: "log_level", value: "level", fallback: "info",
 		help: "least level that is logged: debug, info, warn or error",
@@ -164,7 +208,7 @@ var table = []option{
 		help: "how long a graceful stop may take before the process ends by force",
 	}, func(c *Config) *duration { return (*duration)(&c.StopTimeout) }, parseLimit, duration.String),
 	{
-		key: "close_causes", value: "map", fileOnly: true,
+		key: "close_causes", value: formMap, fileOnly: true,
 		help: "close causes that the built-in table does not know, or that mean something else here",
 		more: "In the file only. It maps a cause (in any case) to its `class` (" + words(classes) + ") and its `vote` (" +
 			words(votes) + ": which side hung up, seen from the leg that carries the cause); either may be left out and " +
@@ -193,7 +237,7 @@ var table = []option{
 		more: "Read at start and on SIGHUP, as a whole or not at all. `webhookd handlers lint` checks one.",
 	}, func(c *Config) *string { return &c.HandlersFile }, parseAny, quote),
 	field(option{
-		key: "handler_failures", value: "number", fallback: "20",
+		key: "handler_failures", value: formNumber, fallback: "20",
 		help: "failures in a row after which a handler is switched off, from 1 to 1000000",
 		more: "A `failure` event tells of it. The handler stays off until somebody switches it on.",
 	}, func(c *Config) *int { return &c.HandlerFailures }, parseFailures, number),
@@ -222,7 +266,7 @@ var table = []option{
 			"may be repeated.",
 	}, func(c *Config) *map[string]string { return &c.Flows }, parseFlow),
 	{
-		key: "resthooks", value: "map", fileOnly: true,
+		key: "resthooks", value: formMap, fileOnly: true,
 		help: "resthooks that handlers may name, and the URLs that are called for each",
 		more: "In the file only. It maps a name (1 to 64 of `a-z 0-9 . _ -`) to one URL or a list of them. With an empty " +
 			"list the event `resthook_called` is published and nothing is called.",
@@ -235,7 +279,7 @@ var table = []option{
 		more: "Call-outs are what the actions `call_webhook` and `call_resthook` ask for.",
 	}, func(c *Config) *duration { return (*duration)(&c.CalloutTimeout) }, parseCalloutTimeout, duration.String),
 	allowPrivate(option{
-		key: "callout_allow_private", value: "network",
+		key: "callout_allow_private", value: formNetwork,
 		help: "networks that call-outs may reach although they are not public, as 10.0.0.0/8, or all",
 		more: "Without it call-outs go to public addresses only: not to this machine, not to private or link-local networks. " +
 			"The address that is really connected to counts, whatever name leads there and after redirects too. " +
@@ -247,6 +291,9 @@ var table = []option{
 const (
 	formAddress  = "host:port"
 	formDuration = "duration"
+	formNumber   = "number"
+	formMap      = "map"
+	formNetwork  = "network"
 )
 
 const limitNote = "Counted from the arrival of the call's last webhook. The call then ends with `end_basis` `timeout`, " +

@@ -70,14 +70,14 @@ func (s *Server) guardKey(c *fiber.Ctx) error {
 	}
 	if who, ok := s.sessionOf(c); ok && who.changes && fromOwnPage(c) {
 		s.letRead(c, who)
-		return c.Next()
+		return s.limitAccount(c)
 	}
 	account, _, ok := s.keyAccount(&c.Request().Header)
 	if !ok {
 		return keyRefused()
 	}
 	c.Locals(accountKey, account)
-	return c.Next()
+	return s.limitAccount(c)
 }
 
 // guardOpen lets requests without a key in where no key is configured. Where there are read tokens, one must come even so:
@@ -148,7 +148,7 @@ func accountOf(c *fiber.Ctx, q query) (string, error) {
 
 // mayHandIn says whether a request with this header may bring a large body.
 func (s *Server) mayHandIn(header *fasthttp.RequestHeader) bool {
-	if s.authorized(header) {
+	if s.authorized(header) || s.maySend(header) {
 		return true
 	}
 	if !s.asksForKey(header.RequestURI()) {

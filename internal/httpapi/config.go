@@ -4,6 +4,7 @@ import (
 	"context"
 	"log/slog"
 	"net/http"
+	"net/netip"
 	"time"
 
 	"webhookd/internal/ingest"
@@ -111,6 +112,15 @@ type Config struct {
 	// WebhookSecrets are all valid at once. With none, the door is open, but only to requests that a browser cannot
 	// have been tricked into (see local.go); an empty text is never a valid secret.
 	WebhookSecrets []string
+	// WebhookAccounts is what holds for the webhooks of single accounts. As soon as one has verifiers, the door is closed to
+	// the accounts that have none and for which there is no secret either.
+	WebhookAccounts map[string]WebhookAccount
+	WebhookSources  []netip.Prefix // where webhooks may come from; none: everywhere
+	TrustedProxies  []netip.Prefix // whose X-Forwarded-For is believed
+	// RateLimitAddress is how many requests a second one address may make, and RateLimitAccount how many webhooks and
+	// requests to the trigger API one account may have; 0: any number.
+	RateLimitAddress int
+	RateLimitAccount int
 	// GuardReads asks for the secret on the routes that show calls, too, unless there are read tokens, and closes the trigger
 	// API where no API key is configured. It is for a server that others than this machine can reach: calls hold numbers
 	// and names.

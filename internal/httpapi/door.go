@@ -27,12 +27,15 @@ func (s *Server) postWebhook(c *fiber.Ctx) error { return s.takeWebhook(c, Defau
 func (s *Server) postAccountWebhook(c *fiber.Ctx) error { return s.takeWebhook(c, c.Params("account")) }
 
 func (s *Server) takeWebhook(c *fiber.Ctx, account string) error {
-	if !s.authorized(&c.Request().Header) {
-		return unauthorized(s.cfg.WebhookHeader)
+	if err := s.checkSender(c, account); err != nil {
+		return err
 	}
 	if !saneAccount.MatchString(account) {
 		return &problem{kind: kindAccountNotFound, detail: "An account's name has 1 to 64 letters, digits, _ or -. " +
 			"Nothing was kept of the request; correct the URL that the sender posts to."}
+	}
+	if err := s.spend(s.perAccount, account); err != nil {
+		return err
 	}
 	// The Content-Type is not looked at: senders mislabel JSON, and the body says for itself whether it is any.
 	body := c.BodyRaw()

@@ -8,3 +8,6 @@ func Routes(s *Server) [][2]string {
 	}
 	return routes
 }
+
+// Client is client.
+var Client = client

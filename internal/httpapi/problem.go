@@ -31,6 +31,7 @@ const (
 	kindForeignPage        kind = "foreign_page"
 	kindReadOnly           kind = "read_only"
 	kindReadForeign        kind = "read_foreign"
+	kindSourceRefused      kind = "source_refused"
 	kindHandlerForeign     kind = "handler_foreign"
 	kindRouteNotFound      kind = "route_not_found"
 	kindAccountNotFound    kind = "account_not_found"
@@ -53,6 +54,7 @@ const (
 	kindNameUnknown        kind = "name_unknown"
 	kindBodyUnfit          kind = "body_unfit"
 	kindTooMany            kind = "too_many_requests"
+	kindRateExceeded       kind = "rate_exceeded"
 	kindHeadersTooLarge    kind = "headers_too_large"
 	kindInternal           kind = "internal"
 	kindStorageUnavailable kind = "storage_unavailable"
@@ -79,6 +81,7 @@ var kinds = map[kind]struct {
 	kindForeignPage:        {fiber.StatusForbidden, "Request of another site's page", 0},
 	kindReadOnly:           {fiber.StatusForbidden, "Only reading is allowed", 0},
 	kindReadForeign:        {fiber.StatusForbidden, "Figures of all accounts", 0},
+	kindSourceRefused:      {fiber.StatusForbidden, "Sender's address not allowed", 0},
 	kindNotLocal:           {fiber.StatusForbidden, "Request is not local", 0},
 	kindHandlerForeign:     {fiber.StatusForbidden, "Another account's handler", 0},
 	kindRouteNotFound:      {fiber.StatusNotFound, "No such route", 0},
@@ -102,6 +105,7 @@ var kinds = map[kind]struct {
 	kindNameUnknown:        {fiber.StatusUnprocessableEntity, "No such handler or flow", 0},
 	kindBodyUnfit:          {fiber.StatusUnprocessableEntity, "Body cannot be used", 0},
 	kindTooMany:            {fiber.StatusTooManyRequests, "Too many requests", 1},
+	kindRateExceeded:       {fiber.StatusTooManyRequests, "Too many requests of one sender", 1},
 	kindHeadersTooLarge:    {fiber.StatusRequestHeaderFieldsTooLarge, "Headers too large", 0},
 	kindInternal:           {fiber.StatusInternalServerError, "Internal error", 0},
 	kindStorageUnavailable: {fiber.StatusServiceUnavailable, "Storage unavailable", 5},
@@ -114,14 +118,16 @@ var kinds = map[kind]struct {
 // problem is an error with an answer for the client. Its detail says what happened, what that means for the client's
 // data, and what to do; it never says anything internal.
 type problem struct {
-	kind      kind
-	code      string // "" for that of the kind
-	detail    string
-	parameter string             // the query parameter concerned
-	allowed   []string           // what that parameter may be
-	faults    []triggerapi.Fault // of a body
-	problems  []trigger.Problem  // of a handler's definition
-	cause     error              // for the log only
+	kind       kind
+	code       string // "" for that of the kind
+	detail     string
+	parameter  string             // the query parameter concerned
+	allowed    []string           // what that parameter may be
+	faults     []triggerapi.Fault // of a body
+	problems   []trigger.Problem  // of a handler's definition
+	challenge  string             // of a 401, where it is not the usual one
+	retryAfter int                // seconds; 0 is that of the kind
+	cause      error              // for the log only
 }
 
 func (p *problem) Error() string {
@@ -255,11 +261,11 @@ func internalProblem(err error) *problem {
 // answerProblem writes a problem as the answer.
 func (s *Server) answerProblem(c *fiber.Ctx, p *problem) error {
 	k := kinds[p.kind]
-	if k.retryAfter > 0 {
-		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(k.retryAfter))
+	if wait := orDefault(p.retryAfter, k.retryAfter); wait > 0 {
+		c.Set(fiber.HeaderRetryAfter, strconv.Itoa(wait))
 	}
 	if p.kind == kindUnauthorized {
-		c.Set(fiber.HeaderWWWAuthenticate, `Secret realm="webhookd", header="`+s.cfg.WebhookHeader+`"`)
+		c.Set(fiber.HeaderWWWAuthenticate, orDefault(p.challenge, `Secret realm="webhookd", header="`+s.cfg.WebhookHeader+`"`))
 	}
 	if p.kind == kindKeyRefused {
 		c.Set(fiber.HeaderWWWAuthenticate, keyScheme+` realm="webhookd"`)

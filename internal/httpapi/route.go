@@ -11,6 +11,7 @@ func (s *Server) route() {
 	s.app.Get("/healthz", s.getHealth)
 	s.app.Get("/readyz", s.getReadiness)
 
+	s.app.Use(s.limitAddress)
 	s.app.Use(s.guardLocal)
 	s.app.Get("/asyncapi.json", getAsyncAPI)
 	s.app.Get("/openapi.json", getOpenAPI)

@@ -16,7 +16,7 @@ const strangerBodyLimit = 16 << 10
 // about the length of a secret either.
 type secrets struct {
 	sums [][sha256.Size]byte
-	open bool // no secret is configured
+	open bool // no secret is configured, for no account either
 }
 
 func newSecrets(texts []string) secrets {

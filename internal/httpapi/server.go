@@ -21,6 +21,8 @@ type Server struct {
 	keys    keys
 	tokens  tokens
 
+	perAddress, perAccount *rates
+
 	credentials []credential // what somebody can log in with
 
 	// base ends when a stop has run out of patience; requests end with it, not with the beginning of the stop.
@@ -40,6 +42,8 @@ type Server struct {
 func New(cfg Config) *Server {
 	s := &Server{cfg: cfg.withDefaults()}
 	s.secrets = newSecrets(s.cfg.WebhookSecrets)
+	s.secrets.open = s.secrets.open && !guarded(s.cfg.WebhookAccounts)
+	s.perAddress, s.perAccount = newRates(s.cfg.RateLimitAddress), newRates(s.cfg.RateLimitAccount)
 	s.keys = newKeys(s.cfg.APIKeys)
 	s.tokens = newTokens(s.cfg.ReadTokens)
 	s.credentials = newCredentials(s.cfg.ReadTokens, s.cfg.APIKeys)

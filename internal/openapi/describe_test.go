@@ -107,6 +107,19 @@ func securitySchemes() object {
 			"type": "http", "scheme": "bearer",
 			"description": "A token of `read_tokens`: shows every account, or only its own if it is configured as `ACCOUNT:TOKEN`.",
 		},
+		"webhook_bearer": object{
+			"type": "http", "scheme": "bearer",
+			"description": "For an account whose `webhook_auth` (in `accounts`) has the type `bearer`.",
+		},
+		"webhook_basic": object{
+			"type": "http", "scheme": "basic",
+			"description": "For an account whose `webhook_auth` (in `accounts`) has the type `basic`.",
+		},
+		"webhook_signature": object{
+			"type": "apiKey", "in": "header", "name": "Webhook-Signature",
+			"description": "For an account whose `webhook_auth` (in `accounts`) has the type `standard_webhooks`: the signature of " +
+				"Standard Webhooks (v1) over `Webhook-Id`, `Webhook-Timestamp` and the body.",
+		},
 		"api_key": object{
 			"type": "apiKey", "in": "header", "name": "Authorization",
 			"description": "A key of `api_keys`, as `Authorization: ApiKey KEY`. Each stands for one account.",
@@ -127,8 +140,13 @@ type guard struct {
 }
 
 var (
-	anybody      = guard{forbidden: []string{"not_local"}}
-	byPBX        = guard{[]string{"webhook_secret"}, []string{"unauthorized"}, []string{"not_local"}}
+	anybody = guard{forbidden: []string{"not_local"}}
+	byPBX   = guard{
+		[]string{"webhook_secret", "webhook_bearer", "webhook_basic", "webhook_signature"},
+		[]string{"unauthorized"},
+		[]string{"source_refused", "not_local"},
+	}
+	byCloser     = guard{[]string{"webhook_secret"}, []string{"unauthorized"}, []string{"not_local"}}
 	byReader     = guard{[]string{"read_token", "webhook_secret", "session"}, []string{"read_token_refused", "unauthorized"}, []string{"not_local"}}
 	byKey        = guard{[]string{"api_key", "session", "read_token"}, []string{"api_key_refused", "read_token_refused"}, []string{"not_local"}}
 	byKeyOrRead  = guard{[]string{"api_key", "read_token", "webhook_secret", "session"}, []string{"api_key_refused", "read_token_refused", "unauthorized"}, []string{"not_local"}}
@@ -173,6 +191,9 @@ func (d *description) route(name, id, tag string, who guard, summary, text strin
 	}
 	if len(who.forbidden) > 0 {
 		o.fails(403, who.forbidden...)
+	}
+	if path != "/healthz" && path != "/readyz" {
+		o.fails(429, "rate_exceeded")
 	}
 	item, there := d.paths[path].(object)
 	if !there {

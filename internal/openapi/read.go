@@ -158,6 +158,9 @@ func (r reader) contract() *Contract {
 
 func schemeOf(name string, scheme map[string]any) Scheme {
 	where := "Authorization: Bearer TOKEN"
+	if text(scheme["scheme"]) == "basic" {
+		where = "Authorization: Basic USER:PASSWORD (in base64)"
+	}
 	switch text(scheme["in"]) {
 	case "header":
 		where = "header " + text(scheme["name"])

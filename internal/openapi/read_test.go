@@ -41,7 +41,15 @@ func TestReadHasTheWholeDocument(t *testing.T) {
 		found += len(group.Operations)
 	}
 	require.Equal(t, 48, found)
-	require.Len(t, openapi.Read().Schemes, 4)
+	where := map[string]string{}
+	for _, scheme := range openapi.Read().Schemes {
+		where[scheme.Name] = scheme.Where
+	}
+	require.Equal(t, map[string]string{
+		"api_key": "header Authorization", "read_token": "Authorization: Bearer TOKEN", "session": "cookie webhookd_session",
+		"webhook_secret": "header X-Webhook-Secret", "webhook_bearer": "Authorization: Bearer TOKEN",
+		"webhook_basic": "Authorization: Basic USER:PASSWORD (in base64)", "webhook_signature": "header Webhook-Signature",
+	}, where)
 
 	named := map[string]bool{}
 	for _, schema := range openapi.Read().Schemas {
