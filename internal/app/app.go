@@ -145,7 +145,7 @@ func (a *App) build(options Options) error {
 		WebhookAccounts: accounts, WebhookSources: a.cfg.WebhookSources, TrustedProxies: a.cfg.TrustedProxies,
 		RateLimitAddress: a.cfg.RateLimitAddress, RateLimitAccount: a.cfg.RateLimitAccount,
 		Triggers: a.handlers.service, Directory: a.handlers.service, Handlers: a.handlers.service,
-		TriggerReader: a.store, APIKeys: apiKeys(a.cfg), ReadTokens: readTokens(a.cfg),
+		TriggerReader: a.store, APIKeys: apiKeys(a.cfg), ReadTokens: readTokens(a.cfg), Tokens: tokens(a.cfg),
 		GuardReads:    !loopback(a.listener.Addr()),
 		DefaultRegion: a.cfg.DefaultRegion, Version: options.Version, Logger: a.log, Now: options.Now,
 		Statistics: statistics(a.cfg), Zone: a.cfg.TimeZone,

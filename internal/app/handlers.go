@@ -120,5 +120,16 @@ func everySecret(cfg config.Config) []string {
 	for _, key := range cfg.APIKeys {
 		all = append(all, key.Key.Reveal())
 	}
+	for _, token := range cfg.ReadTokens {
+		all = append(all, token.Token.Reveal())
+	}
+	for _, token := range cfg.Tokens {
+		all = append(all, token.Secret.Reveal())
+	}
+	for _, account := range cfg.Accounts {
+		for _, auth := range account.WebhookAuth {
+			all = append(all, auth.Secret.Reveal())
+		}
+	}
 	return all
 }

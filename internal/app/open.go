@@ -123,6 +123,23 @@ func readTokens(cfg config.Config) []httpapi.ReadToken {
 	return tokens
 }
 
+func tokens(cfg config.Config) []httpapi.Token {
+	scopes := map[string]httpapi.Scope{
+		config.ScopeRead: httpapi.ScopeRead, config.ScopeTriggers: httpapi.ScopeTriggers, config.ScopeAdmin: httpapi.ScopeAdmin,
+	}
+	all := make([]httpapi.Token, 0, len(cfg.Tokens))
+	for _, token := range cfg.Tokens {
+		made := httpapi.Token{Account: token.Account, Token: token.Secret.Reveal()}
+		for _, scope := range token.Scopes {
+			made.Scopes |= scopes[scope] // webhooks is none: it is a way in of an account
+		}
+		if made.Scopes != 0 {
+			all = append(all, made)
+		}
+	}
+	return all
+}
+
 func secrets(cfg config.Config) []string {
 	revealed := make([]string, 0, len(cfg.WebhookSecrets))
 	for _, secret := range cfg.WebhookSecrets {
@@ -132,8 +149,8 @@ func secrets(cfg config.Config) []string {
 }
 
 func webhookAccounts(cfg config.Config) (map[string]httpapi.WebhookAccount, error) {
-	accounts := make(map[string]httpapi.WebhookAccount, len(cfg.Accounts))
-	for name, account := range cfg.Accounts {
+	accounts := make(map[string]httpapi.WebhookAccount, len(cfg.AccountsWithTokens()))
+	for name, account := range cfg.AccountsWithTokens() {
 		made := httpapi.WebhookAccount{Sources: account.WebhookSources}
 		for _, auth := range account.WebhookAuth {
 			verifier, err := auth.Verifier(cfg.WebhookHeader)

@@ -154,7 +154,8 @@ func (c *Config) readWebhookAuth(node *yaml.Node) (WebhookAuth, error) {
 	if (auth.Type == AuthBasic) != (auth.Username != "") || strings.Contains(auth.Username, ":") {
 		return WebhookAuth{}, errors.New("the type basic, and no other, has a username, without a colon")
 	}
-	if err := c.findSecret(&auth, texts); err != nil {
+	var err error
+	if auth.Secret, auth.origin, err = c.findSecret(texts); err != nil {
 		return WebhookAuth{}, err
 	}
 	if _, err := auth.Verifier(""); err != nil {
@@ -163,8 +164,8 @@ func (c *Config) readWebhookAuth(node *yaml.Node) (WebhookAuth, error) {
 	return auth, nil
 }
 
-// findSecret reads the secret from the one place that is given. Its errors do not quote it.
-func (c *Config) findSecret(auth *WebhookAuth, texts map[string]string) error {
+// findSecret reads a secret from the one place that is given, and says for printing which one. Its errors do not quote it.
+func (c *Config) findSecret(texts map[string]string) (secret Secret, origin string, err error) {
 	var given []string
 	for _, key := range []string{keySecret, keySecretEnv, keySecretFile} {
 		if _, ok := texts[key]; ok {
@@ -172,32 +173,31 @@ func (c *Config) findSecret(auth *WebhookAuth, texts map[string]string) error {
 		}
 	}
 	if len(given) != 1 {
-		return errors.New("needs one of secret, secret_env and secret_file, and no two of them")
+		return Secret{}, "", errors.New("needs one of secret, secret_env and secret_file, and no two of them")
 	}
 	where, text := given[0], texts[given[0]]
-	auth.origin = where + ": " + quoteInside(text)
+	origin = where + ": " + quoteInside(text)
 	switch where {
 	case keySecretEnv:
 		value, ok := lookup(c.environ, text)
 		if !ok {
-			return fmt.Errorf("the variable %s (secret_env) is not set", text)
+			return Secret{}, "", fmt.Errorf("the variable %s (secret_env) is not set", text)
 		}
 		text = value
 	case keySecretFile:
 		data, err := os.ReadFile(text)
 		if err != nil {
-			return fmt.Errorf("cannot read secret_file: %w", err)
+			return Secret{}, "", fmt.Errorf("cannot read secret_file: %w", err)
 		}
 		if len(data) > maxSecretFile {
-			return fmt.Errorf("secret_file is larger than %d bytes", maxSecretFile)
+			return Secret{}, "", fmt.Errorf("secret_file is larger than %d bytes", maxSecretFile)
 		}
 		text = strings.TrimRight(string(data), "\r\n")
 	default:
-		auth.origin = where + ": " + redacted
+		origin = where + ": " + redacted
 	}
-	secret, err := parseSecret(text)
-	auth.Secret = secret
-	return err
+	secret, err = parseSecret(text)
+	return secret, origin, err
 }
 
 // lookup gives the value of a variable in an environment as os.Environ gives it.

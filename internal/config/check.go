@@ -26,7 +26,28 @@ func (c Config) Check() error {
 			}
 		}
 	}
-	return c.checkReadTokens()
+	if err := c.checkReadTokens(); err != nil {
+		return err
+	}
+	return c.checkTokens()
+}
+
+// checkTokens sees to it that no secret is in two places, where it would mean two things.
+func (c Config) checkTokens() error {
+	seen := map[string]string{}
+	for i, token := range c.ReadTokens {
+		seen[token.Token.Reveal()] = "number " + strconv.Itoa(i+1) + " of read_tokens"
+	}
+	for i, key := range c.APIKeys {
+		seen[key.Key.Reveal()] = "number " + strconv.Itoa(i+1) + " of api_keys"
+	}
+	for _, token := range c.Tokens {
+		if other, twice := seen[token.Secret.Reveal()]; twice {
+			return errorf("tokens", c.origin("tokens"), "%s is also %s: give each a secret of its own", token.Name, other)
+		}
+		seen[token.Secret.Reveal()] = token.Name + " of tokens"
+	}
+	return nil
 }
 
 // checkReadTokens sees to it that a token means one thing, wherever it is sent or logged in with.
@@ -50,7 +71,7 @@ func (c Config) checkReadTokens() error {
 // Guarded says whether at least one account has secrets of its own. Then an account that has none takes webhooks only with
 // one of webhook_secret, and none at all where there is none.
 func (c Config) Guarded() bool {
-	for _, account := range c.Accounts {
+	for _, account := range c.AccountsWithTokens() {
 		if len(account.WebhookAuth) > 0 {
 			return true
 		}
@@ -70,6 +91,12 @@ func (c Config) Warnings() []string {
 	}
 	warnings := slices.Concat(guessable("webhook_secret", c.WebhookSecrets), guessable("api_keys", keys),
 		guessable("read_tokens", tokens))
+	for _, token := range c.Tokens {
+		if len(token.Secret.Reveal()) < shortSecret {
+			warnings = append(warnings, "tokens: "+token.Name+" has fewer than "+strconv.Itoa(shortSecret)+
+				" characters and can be guessed")
+		}
+	}
 	for _, name := range slices.Sorted(maps.Keys(c.Accounts)) {
 		own := make([]Secret, 0, len(c.Accounts[name].WebhookAuth))
 		for _, auth := range c.Accounts[name].WebhookAuth {

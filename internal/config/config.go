@@ -55,6 +55,7 @@ type Config struct {
 	HandlerFailures int               // failures in a row after which a handler is switched off
 	APIKeys         []APIKey          // keys of the trigger API; none: it is open on loopback, closed elsewhere
 	ReadTokens      []ReadToken       // let in to what only shows something; none: loopback needs none
+	Tokens          []Token           // for what their scopes say
 	Flows           map[string]string // UUIDs (in lower case) of the flows that may be named, by name
 	Resthooks       map[string][]URL  // whom each resthook calls, by its name; some call nobody
 	CalloutTimeout  time.Duration     // how long one attempt of a call-out may take

@@ -259,6 +259,22 @@ var table = []option{
 			"in the environment; a flag that may be repeated. As with `webhook_secret`, the file or the environment is the better " +
 			"place, and a token shorter than 16 characters is warned about. A token has no blanks, and no colon of its own.",
 	}, func(c *Config) *[]ReadToken { return &c.ReadTokens }, parseReadToken, ReadToken.String),
+	{
+		key: "tokens", value: "list", fileOnly: true,
+		help: "tokens that are let in to what their scopes say, each with a name",
+		more: "In the file only. Each has a `name`, an `account`, `scopes`, and its secret as `secret`, `secret_env` or " +
+			"`secret_file`, as in `accounts`. Clients send it as `Authorization: Bearer TOKEN`; people log in with it at `/login`.\n\n" +
+			"| scope | what it is for |\n| --- | --- |\n" +
+			"| `webhooks` | handing in webhooks of the account, as a `webhook_auth` of the type `bearer` |\n" +
+			"| `read` | looking: calls, events, figures, streams, pages; with it alone, `account` may be left out for every account |\n" +
+			"| `triggers` | the trigger API: trigger and cancel, subscribers and topics, trying handlers; also as `ApiKey` |\n" +
+			"| `admin` | changing handlers, emptying the quarantine, closing a call by hand; also as `ApiKey` |\n\n" +
+			"A session that a token was exchanged for can look, too, whatever its scopes. One with the scope `read` counts as one of " +
+			"`read_tokens`, and one with `triggers` or `admin` as one of `api_keys`, where it matters that there are any. A key of " +
+			"`api_keys` has both `triggers` and `admin`.",
+		read: (*Config).readTokensOfFile,
+		show: showTokens,
+	},
 	mapping(option{
 		key: "flows", value: "name=uuid",
 		help: "flows that handlers and the trigger API may name, as name=uuid",

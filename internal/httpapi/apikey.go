@@ -15,68 +15,77 @@ const keyScheme = "ApiKey"
 // accountKey is where a request keeps the account of its API key.
 const accountKey = "account of the key"
 
-// keys are the API keys that are valid, as SHA-256 sums, and whose they are.
+// keys are the tokens of some scopes that are valid, as SHA-256 sums, and whose they are.
 type keys struct {
-	sums     [][sha256.Size]byte
-	accounts []string
-	none     bool // no key is configured
+	sums [][sha256.Size]byte
+	who  []reader
+	only []bool // sent as ApiKey and not as Bearer
+	none bool   // none is configured
 }
 
-func newKeys(configured []APIKey) keys {
-	valid := keys{none: len(configured) == 0}
-	for _, key := range configured {
-		// An empty key would let in everybody who sends none. It still closes the door.
-		if key.Key != "" {
-			valid.sums = append(valid.sums, sha256.Sum256([]byte(key.Key)))
-			valid.accounts = append(valid.accounts, orDefault(key.Account, DefaultAccount))
+// newKeys gives those of the tokens that have one of the scopes at least.
+func newKeys(configured []Token, scopes Scope) keys {
+	valid := keys{none: true}
+	for _, token := range configured {
+		if token.Scopes&scopes == 0 {
+			continue
+		}
+		valid.none = false
+		// An empty token would let in everybody who sends none. It still closes the door.
+		if token.Token != "" {
+			valid.sums = append(valid.sums, sha256.Sum256([]byte(token.Token)))
+			valid.who = append(valid.who, reader{account: token.Account, scopes: token.Scopes})
+			valid.only = append(valid.only, token.keyOnly)
 		}
 	}
 	return valid
 }
 
-// account gives the account of a key. How long it takes depends neither on which one it is nor on how much of it is
-// right.
-func (k keys) account(presented []byte) (string, bool) {
+// find says whose a token is that was sent as Bearer, or as an API key. How long it takes depends neither on which one it is
+// nor on how much of it is right.
+func (k keys) find(presented []byte, asKey bool) (reader, bool) {
 	sum := sha256.Sum256(presented)
 	found := -1
 	for i := range k.sums {
 		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(sum[:], k.sums[i][:]), i, found)
 	}
-	if found < 0 {
-		return "", false
+	if found < 0 || k.only[found] && !asKey {
+		return reader{}, false
 	}
-	return k.accounts[found], true
+	return k.who[found], true
 }
 
-// keyAccount gives the account of the API key that a request with this header carries. presented says whether it
-// carries anything where the key stands.
-func (s *Server) keyAccount(header *fasthttp.RequestHeader) (account string, presented, ok bool) {
+// keyOf says whose the API key is that a request with this header carries: a token that may trigger or change something.
+// presented says whether it carries anything where the key stands.
+func (s *Server) keyOf(header *fasthttp.RequestHeader) (who reader, presented, ok bool) {
 	value := header.Peek(fiber.HeaderAuthorization)
 	scheme, key, _ := bytes.Cut(value, []byte{' '})
-	if !bytes.EqualFold(scheme, []byte(keyScheme)) {
-		return "", len(value) > 0, false
+	asKey := bytes.EqualFold(scheme, []byte(keyScheme))
+	if !asKey && !bytes.EqualFold(scheme, []byte(tokenScheme)) {
+		return reader{}, len(value) > 0, false
 	}
-	account, ok = s.keys.account(bytes.TrimSpace(key))
-	return account, true, ok
+	who, ok = s.keys.find(bytes.TrimSpace(key), asKey)
+	return who, true, ok
 }
 
-// guardKey asks for an API key, which decides the account. Where none is configured, the API is open to this machine's
-// own programs and closed to everybody else.
+// guardKey asks for an API key with a scope, which decides the account. Where none is configured, the API is open to this
+// machine's own programs and closed to everybody else.
 //
 // A page's script sends no key but the cookie that one was exchanged for.
-func (s *Server) guardKey(c *fiber.Ctx) error {
+func (s *Server) guardKey(c *fiber.Ctx, scope Scope) error {
 	if s.keys.none {
 		return s.guardOpen(c)
 	}
-	if who, ok := s.sessionOf(c); ok && who.changes && fromOwnPage(c) {
-		s.letRead(c, who)
-		return s.limitAccount(c)
+	who, ok := s.sessionOf(c)
+	if !ok || !who.scopes.has(scope) || !fromOwnPage(c) {
+		if who, _, ok = s.keyOf(&c.Request().Header); !ok {
+			return keyRefused()
+		}
 	}
-	account, _, ok := s.keyAccount(&c.Request().Header)
-	if !ok {
-		return keyRefused()
+	if !who.scopes.has(scope) {
+		return scopeMissing(scope)
 	}
-	c.Locals(accountKey, account)
+	s.letRead(c, who)
 	return s.limitAccount(c)
 }
 
@@ -102,8 +111,8 @@ func (s *Server) guardOpen(c *fiber.Ctx) error {
 // guardKeyOrRead is guardRead for what belongs to triggers: an API key will do, too, and then decides the account.
 func (s *Server) guardKeyOrRead(c *fiber.Ctx) error {
 	_, token := bearer(&c.Request().Header)
-	if account, presented, ok := s.keyAccount(&c.Request().Header); ok {
-		c.Locals(accountKey, account)
+	if who, presented, ok := s.keyOf(&c.Request().Header); ok {
+		s.letRead(c, who)
 		return c.Next()
 	} else if presented && !s.keys.none && (!token || s.tokens.none) {
 		return keyRefused()
@@ -157,7 +166,7 @@ func (s *Server) mayHandIn(header *fasthttp.RequestHeader) bool {
 	if s.keys.none {
 		return !s.cfg.GuardReads
 	}
-	_, _, ok := s.keyAccount(header)
+	_, _, ok := s.keyOf(header)
 	return ok
 }
 

@@ -10,12 +10,12 @@ func (s *Server) mayChange(c *fiber.Ctx) error {
 	header := &c.Request().Header
 	who := readerOf(c)
 	switch {
-	case who.changes:
+	case who.scopes.has(ScopeAdmin):
 		return nil
 	case !s.secrets.open && s.secrets.match(header.Peek(s.cfg.WebhookHeader)):
 		return nil
 	case !s.keys.none:
-		if _, _, ok := s.keyAccount(header); ok {
+		if key, _, ok := s.keyOf(header); ok && key.scopes.has(ScopeAdmin) {
 			return nil
 		}
 		return &problem{kind: kindReadOnly, detail: "This needs an API key (api_keys), and the request came without a valid one. " +
@@ -36,8 +36,11 @@ func (s *Server) mayChange(c *fiber.Ctx) error {
 // secret in its header is enough; anything else must be allowed to read first.
 func (s *Server) guardChange(c *fiber.Ctx) error {
 	header := &c.Request().Header
-	if account, _, ok := s.keyAccount(header); ok {
-		c.Locals(accountKey, account)
+	if who, _, ok := s.keyOf(header); ok {
+		if !who.scopes.has(ScopeAdmin) {
+			return scopeMissing(ScopeAdmin)
+		}
+		s.letRead(c, who)
 		return c.Next()
 	}
 	if !s.secrets.open && s.secrets.match(header.Peek(s.cfg.WebhookHeader)) {

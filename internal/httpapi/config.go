@@ -107,6 +107,9 @@ type Config struct {
 	// reading is as GuardReads says. An empty token is never valid.
 	ReadTokens []ReadToken
 
+	// Tokens are both, by their scopes: sent as Bearer, or as an API key where they trigger or change something.
+	Tokens []Token
+
 	// WebhookHeader is the header that carries the secret.
 	WebhookHeader string
 	// WebhookSecrets are all valid at once. With none, the door is open, but only to requests that a browser cannot

@@ -25,7 +25,7 @@ func (s *Server) routeHandlerPages() {
 // closedTo says why who looks may not change handlers. It is what guardKey asks of a page's script.
 func (s *Server) closedTo(c *fiber.Ctx) web.Closed {
 	switch {
-	case !s.keys.none && readerOf(c).changes:
+	case !s.keys.none && readerOf(c).scopes.has(ScopeAdmin):
 		return web.Open
 	case !s.keys.none:
 		return web.ClosedKey

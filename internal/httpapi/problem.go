@@ -31,6 +31,7 @@ const (
 	kindForeignPage        kind = "foreign_page"
 	kindReadOnly           kind = "read_only"
 	kindReadForeign        kind = "read_foreign"
+	kindScopeMissing       kind = "scope_missing"
 	kindSourceRefused      kind = "source_refused"
 	kindHandlerForeign     kind = "handler_foreign"
 	kindRouteNotFound      kind = "route_not_found"
@@ -81,6 +82,7 @@ var kinds = map[kind]struct {
 	kindForeignPage:        {fiber.StatusForbidden, "Request of another site's page", 0},
 	kindReadOnly:           {fiber.StatusForbidden, "Only reading is allowed", 0},
 	kindReadForeign:        {fiber.StatusForbidden, "Figures of all accounts", 0},
+	kindScopeMissing:       {fiber.StatusForbidden, "Token is not for this", 0},
 	kindSourceRefused:      {fiber.StatusForbidden, "Sender's address not allowed", 0},
 	kindNotLocal:           {fiber.StatusForbidden, "Request is not local", 0},
 	kindHandlerForeign:     {fiber.StatusForbidden, "Another account's handler", 0},

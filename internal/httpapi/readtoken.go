@@ -2,8 +2,6 @@ package httpapi
 
 import (
 	"bytes"
-	"crypto/sha256"
-	"crypto/subtle"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -18,41 +16,8 @@ const readerKey = "reader"
 // reader is who sent a request, as far as reading goes.
 type reader struct {
 	account string // whose data may be seen; "" for every account's
-	changes bool   // an API key was exchanged for the session: it may change, too
-	session bool   // known by a cookie, not by a header
-}
-
-// tokens are the read tokens that are valid, as SHA-256 sums, and whose data each shows.
-type tokens struct {
-	sums     [][sha256.Size]byte
-	accounts []string
-	none     bool // no token is configured
-}
-
-func newTokens(configured []ReadToken) tokens {
-	valid := tokens{none: len(configured) == 0}
-	for _, token := range configured {
-		// An empty token would let in everybody who sends none. It still closes the door.
-		if token.Token != "" {
-			valid.sums = append(valid.sums, sha256.Sum256([]byte(token.Token)))
-			valid.accounts = append(valid.accounts, token.Account)
-		}
-	}
-	return valid
-}
-
-// account gives the account of a token, "" for all. How long it takes depends neither on which one it is nor on how much
-// of it is right.
-func (t tokens) account(presented []byte) (string, bool) {
-	sum := sha256.Sum256(presented)
-	found := -1
-	for i := range t.sums {
-		found = subtle.ConstantTimeSelect(subtle.ConstantTimeCompare(sum[:], t.sums[i][:]), i, found)
-	}
-	if found < 0 {
-		return "", false
-	}
-	return t.accounts[found], true
+	scopes  Scope
+	session bool // known by a cookie, not by a header
 }
 
 // bearer gives what stands behind the scheme Bearer in a request's Authorization.
@@ -66,11 +31,14 @@ func bearer(header *fasthttp.RequestHeader) (token []byte, presented bool) {
 func (s *Server) admit(c *fiber.Ctx) error {
 	header := &c.Request().Header
 	if token, presented := bearer(header); presented && !s.tokens.none {
-		account, ok := s.tokens.account(token)
+		who, ok := s.tokens.find(token, false)
 		if !ok {
+			if _, ok := s.keys.find(token, false); ok {
+				return scopeMissing(ScopeRead)
+			}
 			return tokenRefused()
 		}
-		s.letRead(c, reader{account: account})
+		s.letRead(c, who)
 		return nil
 	}
 	if known, ok := s.sessionOf(c); ok {

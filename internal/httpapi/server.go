@@ -18,8 +18,8 @@ type Server struct {
 	cfg     Config
 	app     *fiber.App
 	secrets secrets
-	keys    keys
-	tokens  tokens
+	keys    keys // those that trigger or change something
+	tokens  keys // those that read
 
 	perAddress, perAccount *rates
 
@@ -44,9 +44,10 @@ func New(cfg Config) *Server {
 	s.secrets = newSecrets(s.cfg.WebhookSecrets)
 	s.secrets.open = s.secrets.open && !guarded(s.cfg.WebhookAccounts)
 	s.perAddress, s.perAccount = newRates(s.cfg.RateLimitAddress), newRates(s.cfg.RateLimitAccount)
-	s.keys = newKeys(s.cfg.APIKeys)
-	s.tokens = newTokens(s.cfg.ReadTokens)
-	s.credentials = newCredentials(s.cfg.ReadTokens, s.cfg.APIKeys)
+	tokens := s.cfg.everyToken()
+	s.keys = newKeys(tokens, ScopeTriggers|ScopeAdmin)
+	s.tokens = newKeys(tokens, ScopeRead)
+	s.credentials = newCredentials(tokens)
 	s.base, s.cancel = context.WithCancel(context.Background())
 	s.streaming, s.endStreams = context.WithCancel(s.base)
 	s.streams = make(streamed, s.cfg.MaxStreams)

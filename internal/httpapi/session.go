@@ -43,17 +43,13 @@ func newCredential(secret string, who reader) credential {
 }
 
 // newCredentials lists what somebody can log in with.
-func newCredentials(readTokens []ReadToken, keys []APIKey) []credential {
+// A session is there to look at pages, so whatever it was given for reads its account.
+func newCredentials(tokens []Token) []credential {
 	var all []credential
-	for _, token := range readTokens {
+	for _, token := range tokens {
 		if token.Token != "" {
-			all = append(all, newCredential(token.Token, reader{account: token.Account, session: true}))
-		}
-	}
-	for _, key := range keys {
-		if key.Key != "" {
-			who := reader{account: orDefault(key.Account, DefaultAccount), changes: true, session: true}
-			all = append(all, newCredential(key.Key, who))
+			who := reader{account: token.Account, scopes: token.Scopes | ScopeRead, session: true}
+			all = append(all, newCredential(token.Token, who))
 		}
 	}
 	return all

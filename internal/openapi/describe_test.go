@@ -107,6 +107,11 @@ func securitySchemes() object {
 			"type": "http", "scheme": "bearer",
 			"description": "A token of `read_tokens`: shows every account, or only its own if it is configured as `ACCOUNT:TOKEN`.",
 		},
+		"token": object{
+			"type": "http", "scheme": "bearer",
+			"description": "A token of `tokens` that has the scope: `read` to look, `triggers` for the trigger API, `admin` to change " +
+				"handlers, the quarantine or a call. Each stands for one account, unless its one scope is `read` and it has none.",
+		},
 		"webhook_bearer": object{
 			"type": "http", "scheme": "bearer",
 			"description": "For an account whose `webhook_auth` (in `accounts`) has the type `bearer`.",
@@ -146,16 +151,16 @@ var (
 		[]string{"unauthorized"},
 		[]string{"source_refused", "not_local"},
 	}
-	byCloser     = guard{[]string{"webhook_secret"}, []string{"unauthorized"}, []string{"not_local"}}
-	byReader     = guard{[]string{"read_token", "webhook_secret", "session"}, []string{"read_token_refused", "unauthorized"}, []string{"not_local"}}
-	byKey        = guard{[]string{"api_key", "session", "read_token"}, []string{"api_key_refused", "read_token_refused"}, []string{"not_local"}}
-	byKeyOrRead  = guard{[]string{"api_key", "read_token", "webhook_secret", "session"}, []string{"api_key_refused", "read_token_refused", "unauthorized"}, []string{"not_local"}}
+	byCloser     = guard{[]string{"webhook_secret", "api_key", "token"}, []string{"unauthorized"}, []string{"scope_missing", "not_local"}}
+	byReader     = guard{[]string{"read_token", "token", "webhook_secret", "session"}, []string{"read_token_refused", "unauthorized"}, []string{"scope_missing", "not_local"}}
+	byKey        = guard{[]string{"api_key", "token", "session", "read_token"}, []string{"api_key_refused", "read_token_refused"}, []string{"scope_missing", "not_local"}}
+	byKeyOrRead  = guard{[]string{"api_key", "token", "read_token", "webhook_secret", "session"}, []string{"api_key_refused", "read_token_refused", "unauthorized"}, []string{"not_local"}}
 	byWhoChanges = guard{
-		[]string{"api_key", "webhook_secret", "session", "read_token"},
+		[]string{"api_key", "token", "webhook_secret", "session", "read_token"},
 		[]string{"read_token_refused", "unauthorized"},
-		[]string{"read_only", "foreign_page", "not_local"},
+		[]string{"read_only", "foreign_page", "scope_missing", "not_local"},
 	}
-	byOperator = guard{byReader.schemes, byReader.unauthorized, []string{"read_foreign", "not_local"}}
+	byOperator = guard{byReader.schemes, byReader.unauthorized, []string{"read_foreign", "scope_missing", "not_local"}}
 )
 
 // operation is a route as it is described.

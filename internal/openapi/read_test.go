@@ -47,7 +47,7 @@ func TestReadHasTheWholeDocument(t *testing.T) {
 	}
 	require.Equal(t, map[string]string{
 		"api_key": "header Authorization", "read_token": "Authorization: Bearer TOKEN", "session": "cookie webhookd_session",
-		"webhook_secret": "header X-Webhook-Secret", "webhook_bearer": "Authorization: Bearer TOKEN",
+		"webhook_secret": "header X-Webhook-Secret", "token": "Authorization: Bearer TOKEN", "webhook_bearer": "Authorization: Bearer TOKEN",
 		"webhook_basic": "Authorization: Basic USER:PASSWORD (in base64)", "webhook_signature": "header Webhook-Signature",
 	}, where)
 
