@@ -112,6 +112,19 @@ func TestEveryKeyIsReadFromTheFile(t *testing.T) {
 	require.Equal(t, "first-key-of-the-test", cfg.APIKeys[0].Key.Reveal())
 	require.Empty(t, cfg.APIKeys[1].Account)
 	require.Equal(t, "second-key-of-the-test", cfg.APIKeys[1].Key.Reveal())
+	require.Len(t, cfg.Tokens, 2)
+	require.Equal(t, "wallboard", cfg.Tokens[0].Name)
+	require.Empty(t, cfg.Tokens[0].Account)
+	require.Equal(t, []string{config.ScopeRead}, cfg.Tokens[0].Scopes)
+	require.Equal(t, "a-token-of-the-wallboard", cfg.Tokens[0].Secret.Reveal())
+	require.Equal(t, "crm", cfg.Tokens[1].Account)
+	require.Equal(t, []string{config.ScopeWebhooks, config.ScopeRead, config.ScopeTriggers, config.ScopeAdmin}, cfg.Tokens[1].Scopes)
+	require.Len(t, cfg.Accounts["crm"].WebhookAuth, 4)
+	opened := cfg.AccountsWithTokens()["crm"].WebhookAuth
+	require.Len(t, opened, 5, "the token hands in webhooks, too")
+	require.Equal(t, config.AuthBearer, opened[4].Type)
+	require.Equal(t, "a-token-of-crm-for-all", opened[4].Secret.Reveal())
+	require.NotContains(t, cfg.YAML(), "a-token-of")
 	require.Equal(t, map[string]string{
 		"missed-call": "7d5a7fd4-7b21-4b44-ac45-d4a4a0f4bd0f", "a=b": "50c3706e-fedb-42c0-8eab-dda3335714b7",
 	}, cfg.Flows)

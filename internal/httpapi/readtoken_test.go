@@ -99,8 +99,9 @@ func readRoutes(t *testing.T, b *bundle) []string {
 	return paths
 }
 
-// setupTwoAccounts starts a server with data of the account default, all of which says MARKER.
-func setupTwoAccounts(t *testing.T) *bundle {
+// setupTwoAccounts starts a server with data of the account default, all of which says MARKER; changes may alter its
+// configuration.
+func setupTwoAccounts(t *testing.T, changes ...func(*httpapi.Config)) *bundle {
 	t.Helper()
 	db := openStore(t)
 	m := newMemory()
@@ -109,6 +110,9 @@ func setupTwoAccounts(t *testing.T) *bundle {
 		cfg.Reader, cfg.Quarantine, cfg.Refusals = db, db, db
 		cfg.Triggers, cfg.Directory, cfg.Handlers, cfg.TriggerReader = m, m, m, m
 		cfg.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "MARKER 1\n") })
+		for _, change := range changes {
+			change(cfg)
+		}
 	})
 	putCalls(t, db, callOf(1, func(c *store.Call) {
 		record, err := json.Marshal(map[string]any{
