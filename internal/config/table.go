@@ -263,10 +263,12 @@ var table = []option{
 		key: "tokens", value: "list", fileOnly: true,
 		help: "tokens that are let in to what their scopes say, each with a name",
 		more: "In the file only. Each has a `name`, an `account`, `scopes`, and its secret as `secret`, `secret_env` or " +
-			"`secret_file`, as in `accounts`. Clients send it as `Authorization: Bearer TOKEN`; people log in with it at `/login`.\n\n" +
+			"`secret_file`, as in `accounts`. Clients send it as `Authorization: Bearer TOKEN`; people log in with it at " +
+			"`/login`.\n\n" +
 			"| scope | what it is for |\n| --- | --- |\n" +
 			"| `webhooks` | handing in webhooks of the account, as a `webhook_auth` of the type `bearer` |\n" +
-			"| `read` | looking: calls, events, figures, streams, pages; with it alone, `account` may be left out for every account |\n" +
+			"| `read` | looking: calls, events, figures, streams, pages; with it alone, `account` may be left out, for every " +
+			"account |\n" +
 			"| `triggers` | the trigger API: trigger and cancel, subscribers and topics, trying handlers; also as `ApiKey` |\n" +
 			"| `admin` | changing handlers, emptying the quarantine, closing a call by hand; also as `ApiKey` |\n\n" +
 			"A session that a token was exchanged for can look, too, whatever its scopes. One with the scope `read` counts as one of " +

@@ -39,12 +39,14 @@ type Token struct {
 // everyToken gives the tokens of a configuration in one list: API keys and read tokens are tokens, too. A session that an
 // API key was exchanged for reads; the key itself, in a header, does not.
 func (c Config) everyToken() []Token {
-	var all []Token
+	all := make([]Token, 0, len(c.ReadTokens)+len(c.APIKeys)+len(c.Tokens))
 	for _, token := range c.ReadTokens {
 		all = append(all, Token{Account: token.Account, Token: token.Token, Scopes: ScopeRead})
 	}
 	for _, key := range c.APIKeys {
-		all = append(all, Token{Account: orDefault(key.Account, DefaultAccount), Token: key.Key, Scopes: ScopeTriggers | ScopeAdmin, keyOnly: true})
+		all = append(all, Token{
+			Account: orDefault(key.Account, DefaultAccount), Token: key.Key, Scopes: ScopeTriggers | ScopeAdmin, keyOnly: true,
+		})
 	}
 	for _, token := range c.Tokens {
 		if token.Scopes != ScopeRead {
@@ -56,8 +58,8 @@ func (c Config) everyToken() []Token {
 }
 
 func scopeMissing(scope Scope) *problem {
-	return &problem{kind: kindScopeMissing, detail: "The token that came with the request is valid, but not for this: it lacks the " +
-		"scope " + scope.String() + ". Nothing was done and nothing is shown. Use another one, or give it the scope (tokens)."}
+	return &problem{kind: kindScopeMissing, detail: "The token that came with the request is valid, but not for this: it lacks " +
+		"the scope " + scope.String() + ". Nothing was done and nothing is shown. Use another one, or give it the scope (tokens)."}
 }
 
 // guardTriggers is before the routes of the trigger API, and guardAdmin before those of it that change what webhookd does.

@@ -48,7 +48,8 @@ func (s *Server) checkSender(c *fiber.Ctx, account string) error {
 	}
 	if from := s.clientOf(c); !within(s.cfg.WebhookSources, from) || !within(own.Sources, from) {
 		return &problem{kind: kindSourceRefused, detail: "Webhooks of this account are not taken from the address that this one " +
-			"came from. It was not kept. Add the sender's network to webhook_sources, and its proxy, if there is one, to trusted_proxies."}
+			"came from. It was not kept. Add the sender's network to webhook_sources, and its proxy, if there is one, to " +
+			"trusted_proxies."}
 	}
 	return nil
 }
