@@ -136,6 +136,8 @@ func TestTheOpenAPIDocumentIsTrue(t *testing.T) {
 	secretOnly.HTTP = net.JoinHostPort("127.0.0.1", port)
 	tokensOnly := startService(t, []string{"WEBHOOKD_READ_TOKENS=the-token-of-the-board"}, "--settle-delay", "1h", "--data-dir", t.TempDir())
 
+	scoped := startService(t, []string{"WEBHOOKD_CONFIG=" + tokensFile(t)}, "--settle-delay", "1h", "--data-dir", t.TempDir())
+
 	askForCalls(t, a, open)
 	askForHandlers(t, a, open, closed)
 	askForTriggers(t, a, open)
@@ -143,6 +145,7 @@ func TestTheOpenAPIDocumentIsTrue(t *testing.T) {
 	askForTheService(t, a, open, closed)
 	askInVain(t, a, open)
 	askWithoutLeave(t, a, open, closed, secretOnly, tokensOnly)
+	askBeyondTheScope(t, a, scoped)
 
 	for _, operation := range contract.Operations {
 		name := operation.Name()
@@ -390,6 +393,32 @@ func askWithoutLeave(t *testing.T, a *asker, open, closed, secretOnly, tokensOnl
 		}
 		if slices.Contains(operation.Statuses, 403) {
 			a.expect(t, open, 403, name, "", "Host", "evil.example")
+		}
+	}
+}
+
+// tokensFile is the configuration of a server with tokens of one scope each, which takes webhooks from nowhere near.
+func tokensFile(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "webhookd.yaml")
+	require.NoError(t, os.WriteFile(path, []byte("webhook_sources: [192.0.2.0/24]\ntokens:\n"+
+		"  - {name: trigger, account: crm, scopes: [triggers], secret: the-token-that-triggers}\n"+
+		"  - {name: change, account: crm, scopes: [admin], secret: the-token-that-changes}\n"+
+		"  - {name: read, account: crm, scopes: [read], secret: the-token-that-reads}\n"), 0o600))
+	return path
+}
+
+// askBeyondTheScope asks for everything with a token that is not for it, and hands in webhooks from where none may come.
+func askBeyondTheScope(t *testing.T, a *asker, scoped *service) {
+	t.Helper()
+	for _, operation := range a.contract.Operations {
+		name := operation.Method + " " + strings.NewReplacer("{", "", "}", "").Replace(operation.Path)
+		if slices.Contains(operation.Schemes, "token") &&
+			a.ask(t, scoped, name, "", "Authorization", "Bearer the-token-that-triggers").status != http.StatusForbidden {
+			a.ask(t, scoped, name, "", "Authorization", "Bearer the-token-that-changes")
+		}
+		if slices.Contains(operation.Codes[http.StatusForbidden], "source_refused") {
+			a.expect(t, scoped, 403, name, "{}")
 		}
 	}
 }
