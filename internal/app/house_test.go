@@ -31,8 +31,8 @@ var house = map[string][]string{
 	},
 
 	"config": {"correlate", "dialog", "verify"},
-	"verify": {},                                                  // who sent a webhook; it knows no account and no route
-	"web":    {"correlate", "dialog", "flow", "openapi", "stats"}, // makes pages of records that it is handed
+	"verify": {},                                                                 // who sent a webhook; it knows no account and no route
+	"web":    {"correlate", "dialog", "flow", "openapi", "spreadsheet", "stats"}, // makes pages of records that it is handed
 
 	"asyncapi": {}, // the document; what makes it is a test
 	"openapi":  {}, // as asyncapi, and the form that its page is made of
@@ -65,10 +65,12 @@ var house = map[string][]string{
 	"store/sqlite":   {"correlate", "dialog", "flow", "stats", "store", "store/bell", "store/tail"},
 
 	"flow":      {"correlate", "dialog", "fsm"},
-	"stats":     {"correlate", "dialog"}, // what the figures are
+	"stats":     {"correlate", "dialog", "spreadsheet"}, // what the figures are
 	"correlate": {"dialog", "fsm"},
 	"fsm":       {},
 	"dialog":    {},
+
+	"spreadsheet": {}, // what may stand in a table that people download
 
 	// Clients: they speak HTTP to any webhookd.
 	"replay":          {"dialog"},
@@ -115,7 +117,7 @@ var owners = map[string][]string{
 }
 
 // pure are the packages that do no I/O, read no clock and draw no random number (design §1).
-var pure = []string{"correlate", "dialog", "flow", "fsm", "stats"}
+var pure = []string{"correlate", "dialog", "flow", "fsm", "spreadsheet", "stats"}
 
 // pureImports is all that they may import besides each other; a name that ends with / stands for what is below it.
 // (sync/atomic is for a memory of what was worked out before: with it and without it everything comes out the same.)

@@ -4,8 +4,9 @@ import (
 	"bytes"
 	"encoding/csv"
 	"strconv"
-	"strings"
 	"time"
+
+	"webhookd/internal/spreadsheet"
 )
 
 // column is one column of a report as CSV.
@@ -134,15 +135,12 @@ func consultantText(g Group, of func(*ConsultantName) *string) string {
 	return text(of(g.Consultant))
 }
 
-// text keeps what a sender sent from being taken for a formula by a spreadsheet.
+// text gives what a sender sent as a cell.
 func text(value *string) string {
-	switch {
-	case value == nil:
+	if value == nil {
 		return ""
-	case *value != "" && strings.ContainsRune("=+-@\t\r", rune((*value)[0])):
-		return "'" + *value
 	}
-	return *value
+	return spreadsheet.Cell(*value)
 }
 
 // CSV gives the groups of a report, one to a line, below a line with the names of the columns: RFC 4180, UTF-8, always

@@ -1,13 +1,13 @@
 package web
 
 import (
-	"regexp"
 	"strconv"
 	"strings"
 	"time"
 
 	"webhookd/internal/correlate"
 	"webhookd/internal/dialog"
+	"webhookd/internal/spreadsheet"
 )
 
 // CSVHeader names the columns of [CSVRow]. They are a contract, the same in every language.
@@ -37,7 +37,7 @@ func CSVRow(call correlate.Call, zone *time.Location) []string {
 		csvSeconds(call.HoldMS), csvSeconds(call.TotalMS),
 	}
 	for i := range row {
-		row[i] = harmless(row[i])
+		row[i] = spreadsheet.Cell(row[i])
 	}
 	return row
 }
@@ -54,16 +54,4 @@ func csvSeconds(ms *int64) string {
 		return ""
 	}
 	return strconv.FormatInt(*ms/1000, 10)
-}
-
-// plain is what begins with a sign and is nothing but a number: a spreadsheet can make nothing else of it.
-var plain = regexp.MustCompile(`^[+-]\d[\d:]*$`)
-
-// harmless keeps a spreadsheet from taking a text for a formula: callers choose their own names. Spreadsheets leave the
-// apostrophe out.
-func harmless(text string) string {
-	if text == "" || !strings.ContainsRune("=+-@\t\r\n", rune(text[0])) || plain.MatchString(text) {
-		return text
-	}
-	return "'" + text
 }

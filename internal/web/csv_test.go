@@ -31,25 +31,3 @@ func TestCSVRow(t *testing.T) {
 	}, CSVRow(call, warsaw))
 	require.Empty(t, CSVRow(correlate.Call{}, nil)[2])
 }
-
-func TestFormulasAreHarmless(t *testing.T) {
-	t.Parallel()
-	for text, want := range map[string]string{
-		"":              "",
-		"Anna":          "Anna",
-		"+48501502503":  "+48501502503",
-		"-5":            "-5",
-		"+02:00":        "+02:00",
-		"=1+1":          "'=1+1",
-		"+1+1":          "'+1+1",
-		"-1-1":          "'-1-1",
-		"@SUM(A1)":      "'@SUM(A1)",
-		"\t=1":          "'\t=1",
-		"\r=1":          "'\r=1",
-		"\n=1":          "'\n=1",
-		"+":             "'+",
-		"+48 501=cmd|x": "'+48 501=cmd|x",
-	} {
-		require.Equal(t, want, harmless(text), "%q", text)
-	}
-}
