@@ -136,10 +136,15 @@ func fieldTimeIn(q query, name string, zone *time.Location) string {
 		return text
 	}
 	local := at.Time().In(zone)
-	if local.Second() == 0 {
-		return local.Format("2006-01-02T15:04")
+	layout := "2006-01-02T15:04"
+	if local.Second() != 0 {
+		layout = "2006-01-02T15:04:05"
 	}
-	return local.Format("2006-01-02T15:04:05")
+	// Of an hour that comes twice, when the clock is put back, a clock's time is only one: the other one keeps its offset.
+	if back, err := time.ParseInLocation(layout, local.Format(layout), zone); err != nil || !back.Equal(local) {
+		return local.Format(time.RFC3339)
+	}
+	return local.Format(layout)
 }
 
 // withoutEmpty gives the address without the fields that have no value, and whether there were any.

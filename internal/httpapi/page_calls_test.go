@@ -5,8 +5,10 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
+	"net/url"
 	"regexp"
 	"strings"
 	"testing"
@@ -15,6 +17,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"webhookd/internal/correlate"
+	"webhookd/internal/dialog"
 	"webhookd/internal/httpapi"
 	"webhookd/internal/store"
 )
@@ -177,6 +180,41 @@ func TestHistoryKnowsItsZone(t *testing.T) {
 	require.Len(t, shownNumbers(htmlOf(t, b, "/calls?from=2026-01-01T00:00:01Z&to=2026-01-01T00:00:02Z")), 1)
 	require.Contains(t, htmlOf(t, b, "/calls?from=2026-07-01T10:00:00Z"), `name="from" type="datetime-local" value="2026-07-01T12:00"`)
 	require.Contains(t, string(b.get(t, "/calls.csv").body), ",2026-01-01 01:00:01,,+01:00,inbound,")
+}
+
+// When the clock is put back an hour comes twice. An address that says which one keeps it: on the next page, in the table,
+// and when the form is sent again.
+func TestAnHourThatComesTwiceIsNotMixedUp(t *testing.T) {
+	t.Parallel()
+	warsaw, err := time.LoadLocation("Europe/Warsaw")
+	require.NoError(t, err)
+	db := openStore(t)
+	b := setup(t, func(cfg *httpapi.Config) { cfg.Reader, cfg.Zone = db, warsaw })
+	at := func(n, hour, minute int) store.Call {
+		return shownCall(n, func(r *correlate.Call, i *store.Index) {
+			i.StartedAt = dialog.TimeOf(time.Date(2026, 10, 25, hour, minute, 0, 0, time.UTC))
+			r.StartedAt = i.StartedAt
+		})
+	}
+	putCalls(t, db, at(1, 0, 45), at(2, 1, 45), at(3, 2, 15)) // 02:45, 02:45 again, 03:15
+	for from, want := range map[string][]string{
+		"2026-10-25T00:30:00Z":      {"number-3", "number-2", "number-1"},
+		"2026-10-25T01:30:00Z":      {"number-3", "number-2"},
+		"2026-10-25T02:30:00+01:00": {"number-3", "number-2"},
+		"2026-10-25T02:00:00Z":      {"number-3"},
+	} {
+		page := htmlOf(t, b, "/calls?"+url.Values{"from": {from}}.Encode())
+		require.Equal(t, want, shownNumbers(page), from)
+		table := regexp.MustCompile(`href="(/calls\.csv[^"]*)"`).FindStringSubmatch(page)
+		require.Len(t, table, 2)
+		require.Equal(t, want, shownNumbers(string(b.get(t, html.UnescapeString(table[1])).body)), "%s: the table is of what is shown", from)
+		field := regexp.MustCompile(`name="from" type="[a-z-]+" value="([^"]*)"`).FindStringSubmatch(page)
+		require.Len(t, field, 2)
+		again := url.Values{"from": {html.UnescapeString(field[1])}}
+		require.Equal(t, want, shownNumbers(htmlOf(t, b, "/calls?"+again.Encode())), "%s: the form asks the same again", from)
+	}
+	require.Contains(t, htmlOf(t, b, "/calls?from=2026-10-25T00:30:00Z"), `type="text" value="2026-10-25T02:30:00&#43;02:00"`)
+	require.Contains(t, htmlOf(t, b, "/calls?from=2026-10-25T02:00:00Z"), `type="datetime-local" value="2026-10-25T03:00"`)
 }
 
 func TestTableOfCallsIsStreamed(t *testing.T) {

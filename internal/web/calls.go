@@ -106,6 +106,21 @@ func (p CallsPage) Day(s Shell, days int) string {
 	return s.Link("/calls", "from", from.Format(fieldTime), "to", from.AddDate(0, 0, 1).Format(fieldTime))
 }
 
+// momentField gives the type of a form's field for a moment: browsers have one that knows a clock's time and no offset,
+// which an hour that comes twice needs.
+func momentField(value string) string {
+	if len(value) <= len("2006-01-02T15:04:05") {
+		return "datetime-local"
+	}
+	return "text"
+}
+
+// FromField gives the type of the form's field for the beginning.
+func (p CallsPage) FromField() string { return momentField(p.Fields["from"]) }
+
+// ToField is as FromField, for the end.
+func (p CallsPage) ToField() string { return momentField(p.Fields["to"]) }
+
 // fieldTime is how browsers write and read a moment in a form.
 const fieldTime = "2006-01-02T15:04"
 

@@ -45,6 +45,12 @@ func (StatsPage) Label(field string) string {
 	return "stats." + field
 }
 
+// FromField gives the type of the form's field for the beginning.
+func (p StatsPage) FromField() string { return momentField(p.Fields["from"]) }
+
+// ToField is as FromField, for the end.
+func (p StatsPage) ToField() string { return momentField(p.Fields["to"]) }
+
 // Choices gives the fields that have a fixed set of values.
 func (p StatsPage) Choices(s Shell) []choice { //nolint:revive // templates call it
 	choices := []choice{
