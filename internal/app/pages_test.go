@@ -8,7 +8,9 @@ import (
 	"context"
 	"encoding/csv"
 	"encoding/json"
+	"fmt"
 	"io"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -19,6 +21,7 @@ import (
 
 	"github.com/chromedp/cdproto/emulation"
 	"github.com/chromedp/chromedp"
+	"github.com/google/uuid"
 	"github.com/stretchr/testify/require"
 
 	"webhookd/internal/browsertest"
@@ -87,8 +90,10 @@ func (v *visitor) inspect(name string) {
 		.map(fault => fault.id + ": " + fault.help + " " + fault.nodes.map(node => node.html + " " + node.failureSummary).join("; ")))`,
 		chromedp.EvalAwaitPromise))
 	require.Empty(v.t, faults, name)
-	require.False(v.t, browsertest.Get(v.Tab, chromedp.Evaluate[bool](
-		`document.documentElement.scrollWidth > document.documentElement.clientWidth`)), "%s is wider than the window", name)
+	wide := browsertest.Get(v.Tab, chromedp.Evaluate[[]string](`document.documentElement.scrollWidth <= document.documentElement.clientWidth ? []
+		: [...document.body.querySelectorAll("*")].filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth)
+			.map(e => e.outerHTML.slice(0, 100))`))
+	require.Empty(v.t, wide, "%s is wider than the window", name)
 	picture := browsertest.Get(v.Tab, chromedp.FullScreenshot(100))
 	require.NoError(v.t, os.WriteFile(filepath.Join(v.t.ArtifactDir(), name+".png"), picture, 0o600))
 }
@@ -116,6 +121,69 @@ func fill(t *testing.T, s *service) {
 			require.NoError(t, response.Body.Close())
 		}
 	}
+}
+
+// send hands webhooks in, for an account.
+func send(t *testing.T, s *service, account string, webhooks ...map[string]any) {
+	t.Helper()
+	for _, webhook := range webhooks {
+		body, err := json.Marshal(webhook)
+		require.NoError(t, err)
+		response, err := http.Post(s.url+"/v1/webhooks/"+account, "application/json", bytes.NewReader(body))
+		require.NoError(t, err)
+		require.Equal(t, http.StatusOK, response.StatusCode)
+		require.NoError(t, response.Body.Close())
+	}
+}
+
+func webhook(name, leg, at string, more map[string]any) map[string]any {
+	made := map[string]any{"event_type": "user_dialog", "event_name": name, "dialog_uuid": leg, "event_time": at}
+	maps.Copy(made, more)
+	return made
+}
+
+// rung gives the webhook of consultant n, whose telephone rings in a call.
+func rung(call, leg, at string, n int, name, project string) map[string]any {
+	return webhook("dialog_create", leg, at, map[string]any{
+		"state": "alerting", "dialog_type": "CONSULTANT", "direction": "INBOUND", "business_direction": "INBOUND",
+		"initial_application_info": map[string]any{"type": "USER_CALL", "side": "USER", "data": map[string]any{"caller_dialog_uuid": call}},
+		"tenant_user":              map[string]any{"id": n, "display_name": name}, "project": map[string]any{"id": 7, "name": project},
+	})
+}
+
+func customer(call, at, name, number string) map[string]any {
+	return webhook("dialog_create", call, at, map[string]any{
+		"state": "answered", "dialog_type": "EXTERNAL", "direction": "OUTBOUND", "business_direction": "INBOUND", "self_target": number,
+		"self_name": name,
+	})
+}
+
+// sendOddCall sends a call of today whose names are markup, or longer than any line, to the account odd, and gives its id.
+func sendOddCall(t *testing.T, s *service) string {
+	t.Helper()
+	call, leg := uuid.NewString(), uuid.NewString()
+	at := func(ago int) string {
+		return time.Now().UTC().Add(time.Duration(-ago) * time.Second).Format(time.DateTime)
+	}
+	send(t, s, "odd",
+		customer(call, at(9), `<script>alert(1)</script>`+strings.Repeat("A", 300), "sip:"+strings.Repeat("9", 200)+"@pbx.example"),
+		rung(call, leg, at(8), 1, strings.Repeat("Ż", 300), strings.Repeat("Q", 300)),
+		webhook("dialog_state_update", leg, at(7), map[string]any{"state": "talking"}),
+		webhook("dialog_close", leg, at(1), map[string]any{"close_cause": "DIALOG_LEFT"}),
+		webhook("dialog_close", call, at(1), map[string]any{"close_cause": "MARTIAN_" + strings.Repeat("X", 100)}))
+	return call
+}
+
+// sendQueueCall sends a call that rang at many consultants, and gives its id.
+func sendQueueCall(t *testing.T, s *service, consultants int) string {
+	t.Helper()
+	call := uuid.NewString()
+	send(t, s, "queue", customer(call, "2026-03-02 10:00:00", "Jan", "48501200777"))
+	for n := range consultants {
+		send(t, s, "queue", rung(call, uuid.NewString(), fmt.Sprintf("2026-03-02 10:00:%02d", n+1), n, fmt.Sprintf("Consultant %d", n), "Hotline"))
+	}
+	send(t, s, "queue", webhook("dialog_close", call, "2026-03-02 10:01:00", map[string]any{"close_cause": "HANGUP"}))
+	return call
 }
 
 func TestPagesInABrowser(t *testing.T) {
@@ -198,6 +266,56 @@ func TestPagesInABrowser(t *testing.T) {
 		v.clean()
 		v.open("/calls/00000000-0000-4000-8000-000000000000", 404)
 		v.inspect("call-none")
+	})
+
+	t.Run("names that callers choose", func(t *testing.T) {
+		t.Parallel()
+		v := visit(t, browser, s)
+		call := sendOddCall(t, s)
+		for width, name := range map[int64]string{1280: "", 390: "-phone"} {
+			v.Do(chromedp.EmulateViewport(width, 900))
+			v.open("/calls/"+call+"?account=odd", 200)
+			require.Contains(t, v.text(), "<script>alert(1)</script>")
+			v.inspect("call-odd" + name)
+			v.open("/calls?account=odd", 200)
+			v.inspect("calls-odd" + name)
+			v.open("/stats?account=odd&group_by=project", 200)
+			v.inspect("stats-odd" + name)
+		}
+		v.Do(chromedp.EmulateViewport(1280, 900))
+		for _, path := range []string{"/calls?account=odd", "/stats?account=odd&group_by=project", "/stats?account=odd&group_by=consultant"} {
+			v.open(path, 200)
+			require.False(t, browsertest.Get(v.Tab, chromedp.Evaluate[bool](
+				`[...document.querySelectorAll("td, th")].some(cell => cell.offsetWidth > 450)`)), "%s: one name leaves no room for the rest", path)
+		}
+		v.clean()
+	})
+
+	t.Run("on paper", func(t *testing.T) {
+		t.Parallel()
+		v := visit(t, browser, s)
+		call := sendQueueCall(t, s, 12)
+		_, err := chromedp.Call(v.Context(), emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Media: "print"})
+		require.NoError(t, err)
+		shown := func(selector string) int {
+			return browsertest.Get(v.Tab, chromedp.Evaluate[int](
+				`[...document.querySelectorAll(`+"`"+selector+"`"+`)].filter(e => e.getClientRects().length > 0).length`))
+		}
+		for _, path := range []string{"/calls", "/stats"} {
+			v.open(path, 200)
+			require.Zero(t, shown("form, button, nav"), "%s: there is nothing to press on paper", path)
+		}
+		v.Do(chromedp.EmulateViewport(718, 1000)) // A4 between its margins
+		v.open("/calls/"+call+"?account=queue", 200)
+		require.Equal(t, 4, shown("svg.ladder"), "13 lanes are four strips")
+		require.Equal(t, 13, shown("svg.ladder .head"))
+		require.GreaterOrEqual(t, browsertest.Get(v.Tab, chromedp.Evaluate[float64](
+			`Math.min(...[...document.querySelectorAll(".strips svg")].map(svg => 12 * svg.getBoundingClientRect().width / svg.viewBox.baseVal.width))`)),
+			8.0, "letters of 12 pixels are at least 6 points high on paper")
+		v.inspect("call-queue-print")
+		pdf := browsertest.Get(v.Tab, chromedp.PrintToPDF())
+		require.NoError(t, os.WriteFile(filepath.Join(t.ArtifactDir(), "call-queue.pdf"), pdf, 0o600))
+		v.clean()
 	})
 
 	t.Run("language and colours", func(t *testing.T) {

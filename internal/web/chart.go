@@ -24,6 +24,7 @@ type chart struct {
 	shorts []string
 	values [][]float64 // by group, of each series
 	top    float64     // of the scale; 0 is as high as the values
+	each   bool        // every bar needs its name: they are no times
 }
 
 // chartBar is one rectangle.
@@ -50,6 +51,8 @@ const (
 	widestBar   = 56
 	letterRoom  = 8  // for a letter of a name below the bars
 	longestMark = 16 // letters of one
+	markHeight  = 18 // of a row of names
+	markRows    = 3  // at most
 )
 
 func chartOf(title string, kinds []series) *chart {
@@ -93,7 +96,12 @@ func (c *chart) lay() {
 	for _, short := range c.shorts {
 		room = max(room, letterRoom*(utf8.RuneCountInString(short)+1))
 	}
-	every := int(math.Ceil(float64(room) / slot))
+	every, rows := int(math.Ceil(float64(room)/slot)), 1
+	if c.each {
+		rows = min(every, markRows)
+		every = (every + rows - 1) / rows
+	}
+	c.Height += markHeight * (rows - 1)
 	for i, name := range c.names {
 		middle := chartLeft + slot*(float64(i)+0.5)
 		at := 0.0
@@ -108,7 +116,10 @@ func (c *chart) lay() {
 			at += value
 		}
 		if i%every == 0 {
-			c.Marks = append(c.Marks, chartMark{written(middle), written(chartHeight - chartBottom + 20), c.shorts[i]})
+			half := float64(letterRoom*utf8.RuneCountInString(c.shorts[i])) / 2
+			c.Marks = append(c.Marks, chartMark{
+				written(min(middle, chartWidth-half)), written(float64(chartHeight - chartBottom + 20 + markHeight*(i/every%rows))), c.shorts[i],
+			})
 		}
 	}
 }

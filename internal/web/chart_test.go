@@ -37,6 +37,31 @@ func TestNamesBelowBarsDoNotTouch(t *testing.T) {
 	require.Len(t, c.Marks, 8)
 }
 
+// Time goes on between two marks; a project's bar without its name says nothing. 13 bars have 87 of room each, and a name of
+// 16 letters takes 136: they go into two rows. The last one would stick out on the right by 136/2 - (12 + 87/2) = 12.
+func TestEveryBarHasItsNameWhereItIsNoTime(t *testing.T) {
+	t.Parallel()
+	c := chartOf("Calls", []series{{"answered", "a"}})
+	c.each = true
+	for range 13 {
+		c.add("Kampania Wiosna 12", "Kampania Wiosna 12", 1)
+	}
+	c.lay()
+	require.Len(t, c.Marks, 13)
+	require.Equal(t, chartMark{"99.5", "246", "Kampania Wiosna…"}, c.Marks[0])
+	require.Equal(t, chartMark{"186.6", "264", "Kampania Wiosna…"}, c.Marks[1])
+	require.Equal(t, chartMark{"1136", "246", "Kampania Wiosna…"}, c.Marks[12])
+	require.Equal(t, 260+18, c.Height)
+	many := chartOf("Calls", []series{{"answered", "a"}})
+	many.each = true
+	for range 96 {
+		many.add("Kampania Wiosna 12", "Kampania Wiosna 12", 1)
+	}
+	many.lay()
+	require.Len(t, many.Marks, 24, "there is no room for more than three rows: every fourth")
+	require.Equal(t, 260+2*18, many.Height)
+}
+
 func TestScalesHaveRoundSteps(t *testing.T) {
 	t.Parallel()
 	for top, want := range map[float64]float64{1: 1, 4: 1, 8: 1, 9: 2, 17: 5, 39: 5, 40: 10, 100: 20, 170: 50, 12_345: 2000} {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"html"
 	"html/template"
+	"strconv"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -20,26 +21,38 @@ func (l Language) Ladder(zone *time.Location, call *correlate.Call, webhooks []L
 	}
 	d := layOut(call, webhooks)
 	p := &pen{language: l, zone: zone}
-	p.putf(`<svg class="ladder" xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" role="img" `+
-		`aria-labelledby="ladder-title ladder-story">`, d.width, d.height, d.width, d.height)
-	p.putf(`<title id="ladder-title">%s</title><desc id="ladder-story">%s</desc>`, escape(l.Text("ladder.title")),
-		escape(strings.Join(l.Story(call), " ")))
-	p.putf(`<defs><marker id="tip" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">` +
-		`<path class="tip" d="M0 0L8 4L0 8z"/></marker>`)
-	p.putf(`<marker id="turn" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="10" markerHeight="10" ` +
-		`markerUnits="userSpaceOnUse" orient="auto"><path class="turn" d="M0 0L8 4L0 8z"/></marker>`)
-	p.putf(`<pattern id="hatch" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">` +
-		`<rect class="hold" width="6" height="6"/><path class="hatch" d="M0 0V6"/></pattern></defs>`)
+	p.picture(call, d, fmt.Sprintf(`role="img" aria-labelledby="ladder-title ladder-story"><title id="ladder-title">%s</title>`+
+		`<desc id="ladder-story">%s</desc>`, escape(l.Text("ladder.title")), escape(strings.Join(l.Story(call), " "))))
+	if strips := d.strips(); strips != nil {
+		p.putf(`<div class="strips" aria-hidden="true">`)
+		for i := range strips {
+			p.suffix = "-" + strconv.Itoa(i+1)
+			p.picture(call, strips[i], ">")
+		}
+		p.putf(`</div>`)
+	}
+	return template.HTML(p.out.String()) //nolint:gosec // every text in it was escaped
+}
+
+// picture writes a drawing; opening is the rest of its opening tag, and what is to follow it.
+func (p *pen) picture(call *correlate.Call, d drawing, opening string) {
+	p.putf(`<svg class="ladder" xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" %s`,
+		d.width, d.height, d.width, d.height, opening)
+	p.putf(`<defs><marker id="tip%s" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="7" markerHeight="7" orient="auto">`+
+		`<path class="tip" d="M0 0L8 4L0 8z"/></marker>`, p.suffix)
+	p.putf(`<marker id="turn%s" viewBox="0 0 8 8" refX="8" refY="4" markerWidth="10" markerHeight="10" `+
+		`markerUnits="userSpaceOnUse" orient="auto"><path class="turn" d="M0 0L8 4L0 8z"/></marker>`, p.suffix)
+	p.putf(`<pattern id="hatch%s" width="6" height="6" patternUnits="userSpaceOnUse" patternTransform="rotate(45)">`+
+		`<rect class="hold" width="6" height="6"/><path class="hatch" d="M0 0V6"/></pattern></defs>`, p.suffix)
 	p.ticks(d)
 	p.arrows(d)
 	for i := range d.lanes {
-		p.lane(call, &d.lanes[i])
+		p.lane(call, i, &d.lanes[i])
 	}
 	p.crossings(d)
 	p.hangup(call, d)
-	p.labels(d)
+	p.labels(call, d)
 	p.putf(`</svg>`)
-	return template.HTML(p.out.String()) //nolint:gosec // every text in it was escaped
 }
 
 // pen writes SVG.
@@ -47,6 +60,7 @@ type pen struct {
 	out      strings.Builder
 	language Language
 	zone     *time.Location
+	suffix   string // of the ids in a picture, which a page has once
 }
 
 func (p *pen) putf(format string, values ...any) { fmt.Fprintf(&p.out, format, values...) }
@@ -74,25 +88,32 @@ func (p *pen) arrows(d drawing) {
 		if arrow.Own {
 			class = "webhook own"
 		}
-		p.putf(`<path class="%s" marker-end="url(#tip)" d="M%d %dH%d"/>`, class, arrowsBegin, arrow.y,
+		p.putf(`<path class="%s" marker-end="url(#tip%s)" d="M%d %dH%d"/>`, class, p.suffix, arrowsBegin, arrow.y,
 			d.lanes[arrow.lane].x-barWidth/2-1)
 	}
 }
 
 // lane draws a leg's head, its line and its bars.
-func (p *pen) lane(call *correlate.Call, l *lane) {
+func (p *pen) lane(call *correlate.Call, n int, l *lane) {
 	name, kind := p.language.legName(call, l.leg)
 	p.putf(`<rect class="head" x="%d" y="8" width="%d" height="40" rx="6"/>`, l.x-barWidth, laneWidth-12)
+	// Letters are of different widths: what is too long although it was shortened is cut off at the box.
+	p.putf(`<clipPath id="head-%d%s"><rect x="%d" y="8" width="%d" height="40"/></clipPath>`, n, p.suffix, l.x-barWidth, laneWidth-16)
+	p.putf(`<g clip-path="url(#head-%d%s)"><title>%s</title>`, n, p.suffix, escape(name))
 	p.text("name", l.x-barWidth+8, 25, shorten(name, 20))
 	p.text("kind", l.x-barWidth+8, 41, shorten(kind, 24))
+	p.putf(`</g>`)
 	p.putf(`<path class="line" d="M%d 48V%d"/>`, l.x, l.from)
 	p.putf(`<path class="life" d="M%d %dV%d"/>`, l.x, l.from, l.to)
+	if l.tail > l.to {
+		p.putf(`<path class="line" d="M%d %dV%d"/>`, l.x, l.to, l.tail)
+	}
 	for _, bar := range l.bars {
 		p.putf(`<rect class="bar %s" x="%d" y="%d" width="%d" height="%d" rx="2"/>`, bar.state, l.x-barWidth/2, bar.top,
 			barWidth, bar.bottom-bar.top)
 	}
 	for _, hold := range l.holds {
-		p.putf(`<rect class="bar held" fill="url(#hatch)" x="%d" y="%d" width="%d" height="%d" rx="2"/>`, l.x-barWidth/2, hold.top,
+		p.putf(`<rect class="bar held" fill="url(#hatch%s)" x="%d" y="%d" width="%d" height="%d" rx="2"/>`, p.suffix, l.x-barWidth/2, hold.top,
 			barWidth, hold.bottom-hold.top)
 	}
 	if !l.open {
@@ -107,7 +128,7 @@ func (p *pen) crossings(d drawing) {
 		if to < from {
 			edge = -edge
 		}
-		p.putf(`<path class="transfer" marker-end="url(#turn)" d="M%d %dH%d"/>`, from+edge, c.y, to-edge)
+		p.putf(`<path class="transfer" marker-end="url(#turn%s)" d="M%d %dH%d"/>`, p.suffix, from+edge, c.y, to-edge)
 	}
 }
 
@@ -123,7 +144,7 @@ func (p *pen) hangup(call *correlate.Call, d drawing) {
 }
 
 // labels says in words what everything is; they come last, so that nothing lies on them.
-func (p *pen) labels(d drawing) {
+func (p *pen) labels(call *correlate.Call, d drawing) {
 	for _, arrow := range d.arrows {
 		p.text("label", arrowsBegin+4, arrow.y-6, shorten(arrow.Name, 28))
 	}
@@ -137,6 +158,10 @@ func (p *pen) labels(d drawing) {
 	}
 	for _, c := range d.crossings {
 		p.text("label moved", (d.lanes[c.from].x+d.lanes[c.to].x)/2-laneWidth/4, c.y-6, p.language.Word("transfer", c.kind))
+	}
+	for _, l := range d.leavings {
+		to, _ := p.language.legName(call, l.to)
+		p.text("label moved", d.lanes[l.from].x+barWidth/2+6, l.y-6, p.language.Word("transfer", l.kind)+" → "+shorten(to, 20))
 	}
 }
 

@@ -20,6 +20,7 @@ const (
 	barWidth    = 18
 	ladderFoot  = 20
 	arrowsBegin = 84 // where the arrows of webhooks begin
+	stripLanes  = 4  // lanes that fit on paper and can still be read
 )
 
 // LadderWebhook is a webhook as an arrow of the ladder. Own says that webhookd wrote it itself.
@@ -37,7 +38,8 @@ type drawing struct {
 	lanes         []lane
 	arrows        []arrow
 	crossings     []crossing
-	hangup        *mark // nil where no leg of the call hung up
+	leavings      []leaving // only of strips
+	hangup        *mark     // nil where no leg of the call hung up
 }
 
 type (
@@ -56,6 +58,8 @@ type (
 		// from and to are where its line begins and ends; open says that it goes on.
 		from, to int
 		open     bool
+		// tail is where the last arrow that leads to it ends: several webhooks of its last second may end below to.
+		tail int
 	}
 	// bar is a time that a leg spent in a state, or on hold.
 	bar struct {
@@ -73,6 +77,12 @@ type (
 	crossing struct {
 		from, to, y int // lanes
 		kind        string
+	}
+	// leaving is a transfer to a lane that is on another strip.
+	leaving struct {
+		from, y int // lane
+		kind    string
+		to      *correlate.LegRecord
 	}
 	// reached is a state of a leg, and when it got there.
 	reached struct {
@@ -107,7 +117,9 @@ func layOut(call *correlate.Call, webhooks []LadderWebhook) drawing {
 		if webhook.At != last {
 			row, last = 0, webhook.At
 		}
-		d.arrows = append(d.arrows, arrow{webhook, lanes[webhook.DialogUUID], place[webhook.At] + row*rowHeight})
+		at := arrow{webhook, lanes[webhook.DialogUUID], place[webhook.At] + row*rowHeight}
+		d.arrows = append(d.arrows, at)
+		d.lanes[at.lane].tail = max(d.lanes[at.lane].tail, at.y)
 		row++
 	}
 	for _, transfer := range call.Transfers {
@@ -121,6 +133,42 @@ func layOut(call *correlate.Call, webhooks []LadderWebhook) drawing {
 		d.hangup = &mark{lanes[leg.DialogUUID], place[leg.ClosedAt]}
 	}
 	return d
+}
+
+// strips gives a drawing that is too wide for paper in parts of a few lanes each, with the same seconds at the same places;
+// none where it fits.
+func (d *drawing) strips() []drawing {
+	if len(d.lanes) <= stripLanes {
+		return nil
+	}
+	var parts []drawing
+	for first := 0; first < len(d.lanes); first += stripLanes {
+		part := drawing{height: d.height, ticks: d.ticks, lanes: slices.Clone(d.lanes[first:min(first+stripLanes, len(d.lanes))])}
+		part.width = firstLane + laneWidth*len(part.lanes)
+		for i := range part.lanes {
+			part.lanes[i].x = firstLane + i*laneWidth
+		}
+		within := func(lane int) bool { return lane >= first && lane < first+len(part.lanes) }
+		for _, arrow := range d.arrows {
+			if within(arrow.lane) {
+				arrow.lane -= first
+				part.arrows = append(part.arrows, arrow)
+			}
+		}
+		for _, c := range d.crossings {
+			switch {
+			case within(c.from) && within(c.to):
+				part.crossings = append(part.crossings, crossing{c.from - first, c.to - first, c.y, c.kind})
+			case within(c.from):
+				part.leavings = append(part.leavings, leaving{c.from - first, c.y, c.kind, d.lanes[c.to].leg})
+			}
+		}
+		if d.hangup != nil && within(d.hangup.lane) {
+			part.hangup = &mark{d.hangup.lane - first, d.hangup.y}
+		}
+		parts = append(parts, part)
+	}
+	return parts
 }
 
 // moments gives every second in which something happened, in order.
@@ -181,6 +229,7 @@ func laneOf(leg *correlate.LegRecord, n int, place map[dialog.Time]int, bottom i
 	if !l.open {
 		l.to = place[leg.ClosedAt]
 	}
+	l.tail = l.to
 	for i, state := range states {
 		switch {
 		case state.name == "closed":

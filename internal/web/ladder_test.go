@@ -6,9 +6,12 @@ import (
 	"encoding/json"
 	"encoding/xml"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -160,6 +163,60 @@ func TestArrowsOfALadder(t *testing.T) {
 	svg := string(English.Ladder(nil, call, []LadderWebhook{{At: 100, DialogUUID: "a", Name: "close", Own: true}}))
 	require.Contains(t, svg, `class="webhook own"`)
 	require.NotPanics(t, func() { English.Ladder(nil, &correlate.Call{}, nil) })
+}
+
+// Where several webhooks of one second close several legs, each arrow still ends at its leg: a thin line goes on that far.
+func TestNoArrowOfALadderEndsBesideItsLane(t *testing.T) {
+	t.Parallel()
+	call := &correlate.Call{Legs: []correlate.LegRecord{
+		{DialogUUID: "a", CreatedAt: 100, ClosedAt: 101}, {DialogUUID: "b", CreatedAt: 100, ClosedAt: 101},
+	}}
+	webhooks := []LadderWebhook{{100, "a", "", false}, {100, "b", "", false}, {101, "b", "", false}, {101, "a", "", false}}
+	d := layOut(call, webhooks)
+	// 64 → 112; 120 → 168
+	require.Equal(t, []int{132, 132}, []int{d.lanes[0].to, d.lanes[1].to}, "both closed in the same second")
+	require.Equal(t, []int{156, 132}, []int{d.lanes[0].tail, d.lanes[1].tail}, "the second arrow of that second is the first leg's")
+	require.Contains(t, string(English.Ladder(nil, call, webhooks)), `<path class="line" d="M310 132V156"/>`)
+}
+
+// A picture of many legs is too wide for paper: it is printed in strips, each with the clock, with a lane for each leg once.
+func TestALadderOfManyLegsIsPrintedInStrips(t *testing.T) {
+	t.Parallel()
+	call := &correlate.Call{Transfers: []correlate.Transfer{
+		{From: "0", To: "1", At: 200, Kind: "blind"}, {From: "0", To: "8", At: 201, Kind: "blind"},
+	}}
+	var webhooks []LadderWebhook
+	for i := range 9 {
+		id := strconv.Itoa(i)
+		call.Legs = append(call.Legs, correlate.LegRecord{
+			DialogUUID: id, DialogType: "CONSULTANT", CreatedAt: 100, RingingAt: 100, ClosedAt: 300,
+			Holds: []correlate.HoldRecord{{From: 150, To: 160}},
+		})
+		call.Consultants = append(call.Consultants, correlate.Consultant{DialogUUID: id, Name: correlate.Word("Person " + id)})
+		webhooks = append(webhooks, LadderWebhook{100, id, "create " + id, false})
+	}
+	whole, strips, found := strings.Cut(string(English.Ladder(nil, call, webhooks)), `<div class="strips" aria-hidden="true">`)
+	require.True(t, found)
+	require.Equal(t, 9, strings.Count(whole, `class="head"`))
+	require.Equal(t, 3, strings.Count(strips, `<svg class="ladder"`), "4 + 4 + 1")
+	require.Equal(t, 2, strings.Count(strips, `viewBox="0 0 1014 `), "310 + 4 * 176")
+	require.Equal(t, 3, strings.Count(strips, `>00:01:40</text>`), "the clock is on each")
+	for i := range 9 {
+		require.Equal(t, 1, strings.Count(strips, fmt.Sprintf(`<text class="label" x="88" y="%d">create %d</text>`, 70+24*i, i)),
+			"each webhook once, where its time is")
+	}
+	require.Equal(t, 1, strings.Count(strips, `class="transfer"`), "the one within a strip")
+	require.Equal(t, 1, strings.Count(strips, `blind transfer → Person 8`), "the one to another strip says where")
+	seen := map[string]bool{}
+	for _, id := range regexp.MustCompile(` id="([^"]+)"`).FindAllStringSubmatch(whole+strips, -1) {
+		require.False(t, seen[id[1]], "%s is there twice", id[1])
+		seen[id[1]] = true
+	}
+	for _, used := range regexp.MustCompile(`url\(#([^)]+)\)`).FindAllStringSubmatch(whole+strips, -1) {
+		require.True(t, seen[used[1]], used[1])
+	}
+	few, arrows := fixture(t, "blind_transfer_consultant")
+	require.NotContains(t, string(English.Ladder(nil, few, arrows)), "strips", "a picture that fits is printed as it is")
 }
 
 // The picture of every recorded call is well-formed, holds nothing unescaped, nothing inline, and everything inside its frame.

@@ -211,6 +211,7 @@ func (p StatsPage) Charts(s Shell) []chart { //nolint:revive // templates call i
 	}
 	charts := make([]chart, 0, 3)
 	for _, one := range []*chart{calls, level, waits} {
+		one.each = p.Report.Interval == nil
 		if one.most() > 0 {
 			one.lay()
 			charts = append(charts, *one)

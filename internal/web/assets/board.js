@@ -80,7 +80,7 @@ function newRow(id) {
   const part = (name) => row.querySelector(`[data-part=${name}]`);
   const link = part("link");
   link.href = callPath.replace("{}", encodeURIComponent(id));
-  return { row, link, way: part("way"), who: part("who"), with: part("with"), project: part("project"), clock: part("clock"), told: part("told") };
+  return { row, link, way: part("way"), name: part("name"), number: part("number"), with: part("with"), project: part("project"), clock: part("clock"), told: part("told") };
 }
 
 const ways = { inbound: "→", outbound: "←", unknown: "↔" };
@@ -91,7 +91,8 @@ function drawRow(known) {
   const row = known.row;
   put(row.way, ways[shown.direction] ?? ways.unknown);
   put(row.told, text(`direction.${shown.direction}`));
-  put(row.who, shown.name ? `${shown.name} ${shown.number}` : shown.number || text("nobody"));
+  put(row.name, shown.name ? `${shown.name} ` : "");
+  put(row.number, shown.number || (shown.name ? "" : text("nobody")));
   put(row.with, shown.bot ? text("bot") : shown.people.map((p) => p.name).join(", "));
   put(row.project, shown.group === "ended" ? endOf(shown) : shown.project);
   const at = `${shown.group}/${shown.since}`;
@@ -284,7 +285,7 @@ function announce(waiting, longest, now) {
 // ---- figures of today
 
 let heard = clock.now(); // when the server said something last
-let asked = 0, asking = null, askTimer = 0;
+let asked = -hush, asking = null, askTimer = 0; // never yet: the first question does not wait
 const percent = new Intl.NumberFormat(document.documentElement.lang, { style: "percent", maximumFractionDigits: 1 });
 const whole = (n) => (n === undefined || n === null ? "–" : String(n));
 const span = (ms) => (ms === undefined || ms === null ? "–" : clock.length(ms));
