@@ -151,6 +151,70 @@ func TestTheBoardShowsACallComeTalkAndEnd(t *testing.T) {
 	assert.Equal(t, []string{s.HTTP}, tab.Hosts())
 }
 
+// The figures of today are asked for at once, and not only when some seconds have gone by; and of who calls the number is
+// seen, however long the name is.
+func TestTheBoardIsWholeFromTheBeginning(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil, "--data-dir", t.TempDir())
+	const call = "0f0e0d0c-0000-4000-8000-000000000001"
+	post(t, s, fmt.Sprintf(`{"event_type":"user_dialog","event_name":"dialog_create","event_time":%q,"dialog_uuid":%q,"state":"answered",`+
+		`"dialog_type":"EXTERNAL","direction":"OUTBOUND","business_direction":"INBOUND","self_target":"48501200101","self_name":%q}`,
+		time.Now().UTC().Format(time.DateTime), call, "Wawrzyniec Długonazwiskowski z Podkarpacia"))
+	tab := openBoard(t, s, "")
+	tab.Until(inGroup(call, "waiting") + ` !== null`)
+	tab.Until(`document.getElementById("figure-offered").textContent === "0"`)
+	// By the page's own clock, from when its scripts were there: how fast the machine is does not count.
+	waited := browsertest.Get(tab, chromedp.Evaluate[float64](`(() => {
+		const first = (part, at) => Math.min(...performance.getEntriesByType("resource").filter((e) => e.name.includes(part)).map((e) => e[at]));
+		return first("/v1/stats", "startTime") - first("/record.js", "responseEnd"); })()`))
+	assert.Less(t, waited, 1500.0, "ms until the figures were asked for")
+	cut := func(part string) bool {
+		return browsertest.Get(tab, chromedp.Evaluate[bool](fmt.Sprintf(
+			`(() => { const e = document.querySelector('[data-call=%q] [data-part=%s]'); return e.scrollWidth > e.clientWidth })()`, call, part)))
+	}
+	for _, width := range []int64{1600, 1280, 390} {
+		tab.Do(chromedp.EmulateViewport(width, 1000))
+		assert.Equal(t, []bool{true, false}, []bool{cut("name"), cut("number")}, "at %d", width)
+	}
+	assert.Empty(t, tab.Complaints())
+}
+
+// A webhook is seen within a second: the median of 27 changes, from when the webhook was answered. Where the machine is so
+// busy that the browser takes longer than a quarter of a second for next to nothing (to ask the server for a word, to wait
+// as long as the board collects changes, and to draw), the board may take as many times longer.
+func TestTheBoardShowsAWebhookWithinASecond(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil, "--data-dir", t.TempDir())
+	tab := openBoard(t, s, "")
+	var shown, idle []time.Duration
+	for n := range 9 {
+		call := &loadCall{}
+		webhooks := append(call.begin(n), call.end()...)
+		for _, step := range []struct {
+			bodies []string
+			group  string
+		}{{webhooks[:1], "waiting"}, {webhooks[1:4], "talking"}, {webhooks[4:], "ended"}} {
+			began := time.Now()
+			browsertest.Get(tab, chromedp.Evaluate[bool](`fetch("/healthz").then(() => new Promise((done) =>
+				setTimeout(() => requestAnimationFrame(() => done(true)), 200)))`, chromedp.EvalAwaitPromise))
+			idle = append(idle, time.Since(began))
+			for _, body := range step.bodies {
+				post(t, s, body)
+			}
+			answered := time.Now()
+			tab.Until(inGroup(call.root, step.group) + ` !== null`)
+			shown = append(shown, time.Since(answered))
+		}
+	}
+	slices.Sort(shown)
+	slices.Sort(idle)
+	median, nothing := shown[len(shown)/2], idle[len(idle)/2]
+	t.Logf("a webhook is on the board after %s (median of %d; longest %s); the browser takes %s for nothing",
+		median, len(shown), shown[len(shown)-1], nothing)
+	assert.LessOrEqual(t, median, max(time.Second, 4*nothing))
+	assert.Empty(t, tab.Complaints())
+}
+
 // shownOpen are the calls that a board shows as going on, sorted; one that is there twice is there twice.
 func shownOpen(tab *browsertest.Tab) []string {
 	shown := browsertest.Get(tab, chromedp.Evaluate[[]string](
