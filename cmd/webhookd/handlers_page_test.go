@@ -1,6 +1,7 @@
 package main
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"testing"
@@ -96,6 +97,88 @@ func TestAHandlerIsMadeOnThePage(t *testing.T) {
 		assert.Contains(t, complaint, "422 (Unprocessable", complaint)
 	}
 	assert.Equal(t, []string{s.HTTP}, tab.Hosts())
+}
+
+// What a handler is now stands in the fields, and what is saved is that with what was changed: nothing of it is lost, also
+// what the form has no field for, and its secret.
+func TestAHandlerIsChangedStepByStep(t *testing.T) {
+	t.Parallel()
+	s := startService(t, nil, "--data-dir", t.TempDir())
+	for _, body := range begun(t, "inbound_abandoned_in_queue", time.Minute) {
+		post(t, s, body)
+	}
+	const made = `{"name":"rich","on":["call_missed","dialog_closed"],"project":"","when":"call.wait_ms >= 1000","after":"5m",` +
+		`"cancel_on":["call_talking","dialog_talking"],"cancel_scope":"contact","once_per":{"scope":"contact","window":"24h"},"do":[` +
+		`{"type":"send_msg","text":"Sorry <b>, ${ call.external.number }"},` +
+		`{"type":"send_msg","text":"Choose","quick_replies":["yes","no"]},` +
+		`{"type":"call_webhook","method":"PUT","url":"https://crm.example/missed","body":{"n":"${ call.external.number }"},"secret":"a-secret-of-32-characters-length"}],"enabled":true}`
+	status, body := do(t, http.MethodPost, "http://"+s.HTTP+"/v1/handlers", made)
+	require.Equal(t, http.StatusCreated, status, body)
+	type kept struct {
+		Enabled    bool           `json:"enabled"`
+		Definition map[string]any `json:"definition"`
+	}
+	definition := func() (k kept) {
+		require.NoError(t, json.Unmarshal([]byte(bodyOf(t, s, "/v1/handlers/rich")), &k))
+		return k
+	}
+	before := definition()
+
+	tab := browsertest.Open(t).Tab(t)
+	tab.Do(chromedp.EmulateViewport(1400, 1000), chromedp.Navigate("http://"+s.HTTP+"/handlers/rich"))
+	tab.Do(chromedp.Focus(chromedp.CSS(`a[href="/handlers/rich/edit"]`)), chromedp.KeyEvent("\r"))
+	arrive(t, tab, `document.getElementById("wizard")?.hidden === false`)
+	through := func(steps ...string) {
+		for _, step := range steps {
+			press(tab, "next", "\r")
+			onStep(tab, step)
+		}
+	}
+	through("condition", "action")
+	tab.Screenshot("edit-action")
+	accessible(t, tab, "changing a handler")
+	assert.Equal(t, []string{"send_msg", "json", "call_webhook"}, browsertest.Get(tab, chromedp.Evaluate[[]string](
+		`[...document.querySelectorAll("#actions [data-part=type]")].map((type) => type.value)`)), "what has no form is JSON")
+	through("options")
+	assert.Equal(t, "rich", browsertest.Get(tab, chromedp.Value(chromedp.CSS("#name"))))
+	tab.Do(chromedp.SetValue(chromedp.CSS("#after"), "7m"))
+	through("test")
+	tab.Until(`document.getElementById("call-uuid").value !== ""`)
+	press(tab, "try", "\r")
+	tab.Until(`document.querySelector("#tried .notice") !== null`)
+	require.Contains(t, textOf(tab, "#tried"), "It would act.", textOf(tab, "#told"))
+	require.NotContains(t, textOf(tab, "#tried"), "a-secret-of")
+	through("save")
+	tab.Screenshot("edit-save")
+	press(tab, "next", "\r")
+	arrive(t, tab, `location.pathname === "/handlers/rich"`)
+	want := before
+	want.Definition["after"] = "7m"
+	assert.Equal(t, want, definition())
+
+	// To another address the secret does not go, and one that was switched off stays so.
+	status, body = do(t, http.MethodPatch, "http://"+s.HTTP+"/v1/handlers/rich", `{"enabled":false}`)
+	require.Equal(t, http.StatusOK, status, body)
+	tab.Do(chromedp.Navigate("http://" + s.HTTP + "/handlers/rich/edit"))
+	tab.Until(`document.getElementById("wizard").hidden === false`)
+	through("condition", "action")
+	tab.Do(chromedp.SetValue(chromedp.CSS(`#actions li:nth-child(3) [data-key=url]`), "https://elsewhere.example/"))
+	through("options", "test", "save")
+	press(tab, "next", "\r")
+	onStep(tab, "action")
+	tab.Until(`document.getElementById("told").textContent.includes("do[2].secret")`)
+	want.Enabled = false
+	assert.Equal(t, want, definition())
+	tab.Do(chromedp.SetValue(chromedp.CSS(`#actions li:nth-child(3) [data-key=secret]`), "another-secret-of-32-characters!!"))
+	through("options", "test", "save")
+	press(tab, "next", "\r")
+	arrive(t, tab, `location.pathname === "/handlers/rich"`)
+	want.Definition["enabled"] = false
+	want.Definition["do"].([]any)[2].(map[string]any)["url"] = "https://elsewhere.example/"
+	assert.Equal(t, want, definition())
+	for _, complaint := range tab.Complaints() { // the browser's own, of the definition that was refused
+		assert.Contains(t, complaint, "422 (Unprocessable", complaint)
+	}
 }
 
 func bodyOf(t *testing.T, s *service, path string) string {

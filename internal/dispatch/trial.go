@@ -3,6 +3,7 @@ package dispatch
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -51,6 +52,9 @@ func (s *Service) onTrial(ctx context.Context, scope, name string, definition js
 		if err != nil {
 			return nil, err
 		}
+		if handler, err = s.withSecrets(ctx, scope, handler); err != nil {
+			return nil, err
+		}
 		return trigger.Compile(handler, env)
 	}
 	row, err := s.Store.Handler(ctx, name)
@@ -61,6 +65,24 @@ func (s *Service) onTrial(ctx context.Context, scope, name string, definition js
 		return nil, store.ErrNotFound
 	}
 	return compileRow(row, env)
+}
+
+// withSecrets gives a changed handler with the secrets that it would have if it were kept, see ReplaceHandler.
+func (s *Service) withSecrets(ctx context.Context, scope string, handler trigger.Handler) (trigger.Handler, error) {
+	row, err := s.Store.Handler(ctx, handler.Name)
+	switch {
+	case errors.Is(err, store.ErrNotFound):
+		return handler, nil
+	case err != nil:
+		return handler, fmt.Errorf("read handler: %w", err)
+	case scope != "" && row.Account != scope:
+		return handler, nil
+	}
+	older, err := trigger.ReadJSON(row.Definition)
+	if err != nil {
+		return handler, nil //nolint:nilerr // then there is nothing to be kept
+	}
+	return handler.KeepSecrets(older), nil
 }
 
 // occasions gives what a handler is to be tried on, and why, should there be nothing.

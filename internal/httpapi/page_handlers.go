@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"net/url"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -20,6 +21,7 @@ func (s *Server) routeHandlerPages() {
 	s.app.Get("/handlers", s.guardPage, s.getHandlersPage)
 	s.app.Get(newHandlerPath, s.guardPage, s.getNewHandlerPage)
 	s.app.Get("/handlers/:name", s.guardPage, s.getHandlerPage)
+	s.app.Get("/handlers/:name/edit", s.guardPage, s.getEditHandlerPage)
 }
 
 // closedTo says why who looks may not change handlers. It is what guardKey asks of a page's script.
@@ -139,5 +141,36 @@ func (s *Server) getNewHandlerPage(c *fiber.Ctx) error {
 		return err
 	}
 	page := web.NewHandlerPage{Closed: s.closedTo(c), EventTypes: trigger.EventTypes(), Actions: trigger.ActionTypes()}
+	return s.answerPage(c, fiber.StatusOK, func(w io.Writer, shell web.Shell) error { return web.NewHandler(w, shell, page) })
+}
+
+// getEditHandlerPage shows where a handler is changed: as where one is made, with what it is now. Whoever may not change
+// this one is led to its page, which says why.
+func (s *Server) getEditHandlerPage(c *fiber.Ctx) error {
+	q, err := readQuery(c, "account")
+	if err != nil {
+		return err
+	}
+	if _, err := accountOf(c, q); err != nil {
+		return err
+	}
+	handler, err := s.findHandler(c)
+	if err != nil {
+		return err
+	}
+	shown, err := s.handlerPage(c, &handler)
+	if err != nil {
+		return err
+	}
+	if !shown.MayEdit() {
+		to := "/handlers/" + handler.Name
+		if account, named := q["account"]; named {
+			to += "?" + url.Values{"account": {account}}.Encode()
+		}
+		return c.Redirect(to, fiber.StatusSeeOther)
+	}
+	page := web.NewHandlerPage{
+		Closed: s.closedTo(c), EventTypes: trigger.EventTypes(), Actions: trigger.ActionTypes(), Edited: &shown,
+	}
 	return s.answerPage(c, fiber.StatusOK, func(w io.Writer, shell web.Shell) error { return web.NewHandler(w, shell, page) })
 }

@@ -35,6 +35,28 @@ func TestHandlersAreShown(t *testing.T) {
 	require.Equal(t, 404, b.get(t, "/handlers/_none", "Accept", "text/html").status)
 }
 
+// One that may be changed is changed where one is made; any other leads to its own page.
+func TestAHandlerIsChangedOnThePage(t *testing.T) {
+	t.Parallel()
+	b, _ := setupTriggers(t, nil)
+	require.Contains(t, htmlOf(t, b, "/handlers"), `href="/handlers/now/edit" aria-label="Change now"`)
+	require.NotContains(t, htmlOf(t, b, "/handlers"), "/handlers/filed/edit")
+	require.Contains(t, htmlOf(t, b, "/handlers/now"), `href="/handlers/now/edit"`)
+	page := htmlOf(t, b, "/handlers/now/edit?account=default")
+	require.Contains(t, page, "<h1>Change now</h1>")
+	require.Contains(t, page, `data-edited="{&#34;`)
+	require.Contains(t, page, `href="/handlers/now?account=default"`)
+	for path, to := range map[string]string{
+		"/handlers/filed/edit":                 "/handlers/filed",
+		"/handlers/filed/edit?account=default": "/handlers/filed?account=default",
+	} {
+		got := b.get(t, path, "Accept", "text/html")
+		require.Equal(t, 303, got.status, path)
+		require.Equal(t, to, got.header.Get("Location"))
+	}
+	require.Equal(t, 404, b.get(t, "/handlers/none/edit", "Accept", "text/html").status)
+}
+
 // Who may only look is told so, and why, and gets no button.
 func TestHandlersOfWhoMayOnlyLook(t *testing.T) {
 	t.Parallel()

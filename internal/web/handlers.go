@@ -25,6 +25,9 @@ type Handler struct {
 	MaySwitch, MayDelete bool
 }
 
+// MayEdit says whether who looks may change its definition: whoever may remove it could make it anew.
+func (h Handler) MayEdit() bool { return h.MayDelete }
+
 // handlerParts is what is read of a definition to be told in words.
 type handlerParts struct {
 	On       []string `json:"on"`
@@ -53,6 +56,9 @@ func (p handlerParts) Actions() []string {
 	}
 	return actions
 }
+
+// JSON gives the definition for a script.
+func (h Handler) JSON() string { return string(h.Definition) }
 
 // Pretty gives the definition for reading.
 func (h Handler) Pretty() (string, error) {
@@ -120,16 +126,21 @@ func OneHandler(w io.Writer, shell Shell, page HandlerPage) error {
 	return render(w, shell, "handler", page.Handler.Name, page)
 }
 
-// NewHandlerPage is where a handler is made, step by step.
+// NewHandlerPage is where a handler is made, or changed, step by step.
 type NewHandlerPage struct {
+	Edited     *Handler // the one that is changed; nil where one is made
 	Closed     Closed
 	EventTypes []string // all that there are
 	Actions    []string // all that there are
 }
 
-// NewHandler writes the page on which a handler is made.
+// NewHandler writes the page on which a handler is made, or changed.
 func NewHandler(w io.Writer, shell Shell, page NewHandlerPage) error {
-	return render(w, shell, "wizard", shell.T("wizard.title"), page)
+	title := shell.T("wizard.title")
+	if page.Edited != nil {
+		title = shell.T("wizard.title.edit", page.Edited.Name)
+	}
+	return render(w, shell, "wizard", title, page)
 }
 
 // eventSource is where events come from, with the types of its events.

@@ -30,6 +30,8 @@ var handlersTexts = map[string]text{
 	"handlers.turn.off":   {"Switch off", "Wyłącz"},
 	"handlers.on.of":      {"Switch %s on", "Włącz %s"},
 	"handlers.off.of":     {"Switch %s off", "Wyłącz %s"},
+	"handlers.edit":       {"Change", "Zmień"},
+	"handlers.edit.of":    {"Change %s", "Zmień %s"},
 	"handlers.delete":     {"Remove", "Usuń"},
 	"handlers.delete.of":  {"Remove %s", "Usuń %s"},
 	"handlers.keep":       {"Keep it", "Zostaw"},
@@ -79,14 +81,20 @@ var handlersTexts = map[string]text{
 }
 
 var wizardTexts = map[string]text{
-	"wizard.title":   {"New handler", "Nowa reguła"},
-	"wizard.steps":   {"Steps", "Kroki"},
-	"step.event":     {"Source and event", "Źródło i zdarzenie"},
-	"step.condition": {"Condition", "Warunek"},
-	"step.action":    {"Action", "Działanie"},
-	"step.options":   {"Options", "Opcje"},
-	"step.test":      {"Test", "Próba"},
-	"step.save":      {"Save", "Zapis"},
+	"wizard.title":      {"New handler", "Nowa reguła"},
+	"wizard.title.edit": {"Change %s", "Zmiana reguły %s"},
+	"wizard.secret.kept": {
+		"REDACTED stands for the secret that it has. It stays as long as the address and the place of the action do.",
+		"REDACTED oznacza obecny sekret. Pozostaje, dopóki nie zmieni się adres ani miejsce działania.",
+	},
+	"wizard.name.fixed": {"A handler keeps its name.", "Reguła zachowuje swoją nazwę."},
+	"wizard.steps":      {"Steps", "Kroki"},
+	"step.event":        {"Source and event", "Źródło i zdarzenie"},
+	"step.condition":    {"Condition", "Warunek"},
+	"step.action":       {"Action", "Działanie"},
+	"step.options":      {"Options", "Opcje"},
+	"step.test":         {"Test", "Próba"},
+	"step.save":         {"Save", "Zapis"},
 
 	"wizard.event.lead":    {"On which events is something to happen?", "Po jakich zdarzeniach ma się coś stać?"},
 	"wizard.source":        {"Source", "Źródło"},

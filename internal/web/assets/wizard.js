@@ -1,5 +1,5 @@
 // Making a handler, step by step. What is made is a definition as POST /v1/handlers takes it; the server says what is
-// wrong with it, here as everywhere.
+// wrong with it, here as everywhere. Changing one is the same, with what it is now in the fields; what has no field stays.
 import { send } from "./api.js";
 
 const form = document.getElementById("wizard");
@@ -13,10 +13,12 @@ function begin() {
   const told = $("told");
   let at = 0;
   let loaded = false;
-  let named = false; // by a person, not by us
+  const base = form.dataset.edited ? JSON.parse(form.dataset.edited) : null; // what is changed
+  let named = base !== null; // by a person, not by us
 
   form.hidden = false;
-  addAction();
+  if (base) fill();
+  else addAction();
   show(0);
 
   // ---- the definition
@@ -39,26 +41,84 @@ function begin() {
   }
 
   function definition() {
-    const made = { name: $("name").value.trim(), on: events() };
+    const made = { ...base, name: $("name").value.trim(), on: events() };
     const put = (key, value) => {
       if (value !== "" && !(Array.isArray(value) && value.length === 0)) made[key] = value;
+      else delete made[key];
     };
-    put("account", account);
+    put("account", base ? base.account ?? "" : account);
     put("project", $("project").value.trim());
     put("when", $("when").value.trim());
     put("after", $("after").value.trim());
     put("cancel_on", [...$("cancel-on").selectedOptions].map((option) => option.value));
-    if (made.cancel_on && $("cancel-contact").checked) made.cancel_scope = "contact";
+    put("cancel_scope", made.cancel_on && $("cancel-contact").checked ? "contact" : "");
+    delete made.once_per;
     if ($("once").value) {
       made.once_per = { scope: $("once").value };
       if ($("window").value.trim()) made.once_per.window = $("window").value.trim();
     }
     made.do = [...$("actions").children].map(actionOf);
-    if (!$("enabled").checked) made.enabled = false;
+    if (base || !$("enabled").checked) made.enabled = $("enabled").checked;
     return made;
   }
 
-  const events = () => [...form.querySelectorAll('[data-source]:not([hidden]) [name="on"]:checked')].map((box) => box.value);
+  // One that is made is for events of one source; one that is changed may be for those of several.
+  const events = () => [...form.querySelectorAll(`[data-source]${base ? "" : ":not([hidden])"} [name="on"]:checked`)].map((box) => box.value);
+
+  // ---- what is changed, into the fields
+
+  function fill() {
+    const on = new Set(base.on);
+    for (const box of form.querySelectorAll('[name="on"]')) box.checked = on.has(box.value);
+    const first = form.querySelector('[name="on"]:checked')?.closest("[data-source]").dataset.source;
+    if (first) {
+      form.querySelector(`[name="source"][value="${first}"]`).checked = true;
+      showSource(first);
+    }
+    for (const [id, value] of Object.entries({
+      name: base.name, project: base.project, when: base.when, after: base.after, once: base.once_per?.scope, window: base.once_per?.window,
+    })) $(id).value = value ?? "";
+    const cancel = new Set(base.cancel_on ?? []);
+    for (const option of $("cancel-on").options) {
+      option.selected = cancel.delete(option.value);
+    }
+    for (const other of cancel) $("cancel-on").append(new Option(other, other, true, true)); // of a leg, or of a handler
+    $("cancel-contact").checked = base.cancel_scope === "contact";
+    $("enabled").checked = form.dataset.enabled === "true";
+    base.do.forEach(fillAction);
+  }
+
+  // fillAction takes an action into its form, if that has a field for all of it and gives the same again; else as JSON.
+  function fillAction(action) {
+    const row = addAction();
+    const type = row.querySelector("[data-part=type]");
+    const fields = new Map();
+    if (action.type !== "json") {
+      for (const field of row.querySelectorAll(`[data-for="${CSS.escape(action.type)}"] [data-key]`)) fields.set(field.dataset.key, field);
+    }
+    const { type: kind, ...values } = action;
+    const fits = fields.size > 0 && Object.keys(values).every((key) => fields.has(key));
+    if (fits) {
+      type.value = kind;
+      for (const [key, value] of Object.entries(values)) fields.get(key).value = key === "body" && typeof value === "object" ? JSON.stringify(value, null, 2) : value;
+      if (Object.entries(values).every(([key, value]) => JSON.stringify(actionOf(row)[key]) === JSON.stringify(value))) {
+        showFields(row);
+        return;
+      }
+    }
+    type.value = "json";
+    row.querySelector('[data-for="json"] [data-key]').value = JSON.stringify(action, null, 2);
+    showFields(row);
+  }
+
+  function showFields(row) {
+    const chosen = row.querySelector("[data-part=type]").value;
+    for (const part of row.querySelectorAll("[data-for]")) part.hidden = part.dataset.for !== chosen;
+  }
+
+  function showSource(name) {
+    for (const group of form.querySelectorAll("[data-source]")) group.hidden = group.dataset.source !== name;
+  }
 
   // ---- steps
 
@@ -122,7 +182,7 @@ function begin() {
       complain([[texts.wrong], ...error.errors.map((e) => [`${e.field}: ${e.message}`, "en"])]);
     } else if (error.status === 401 || error.status === 403) {
       complain([[texts.refused.replace("{}", error.message)]]);
-    } else if (error.status === 409) {
+    } else if (error.status === 409 && !base) {
       show(stepOf("name"));
       complain([[texts.exists]]);
       $("name").focus();
@@ -142,7 +202,9 @@ function begin() {
     }
     $("next").disabled = true;
     try {
-      const made = await send("POST", "/v1/handlers", definition());
+      const made = base
+        ? await send("PUT", `/v1/handlers/${encodeURIComponent(base.name)}`, definition())
+        : await send("POST", "/v1/handlers", definition());
       location.assign(handler.replace("_", encodeURIComponent(made.name)));
     } catch (error) {
       refusedWith(error);
@@ -160,11 +222,11 @@ function begin() {
   form.addEventListener("change", (event) => {
     const field = event.target;
     if (field.name === "source") {
-      for (const group of form.querySelectorAll("[data-source]")) group.hidden = group.dataset.source !== field.value;
+      showSource(field.value);
     } else if (field.id === "example" && field.value) {
       $("when").value = field.value;
     } else if (field.dataset.part === "type") {
-      for (const part of field.closest("li").querySelectorAll("[data-for]")) part.hidden = part.dataset.for !== field.value;
+      showFields(field.closest("li"));
     } else if (field.id === "call") {
       $("call-uuid").value = field.value;
     }
