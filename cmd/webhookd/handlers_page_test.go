@@ -136,10 +136,17 @@ func TestAHandlerIsChangedStepByStep(t *testing.T) {
 	}
 	through("condition", "action")
 	tab.Screenshot("edit-action")
+	high := func(what string) bool { // in lines, of those that are to be seen
+		return browsertest.Get(tab, chromedp.Evaluate[bool](`[...document.querySelectorAll("fieldset:not([hidden]) `+what+`")].filter((e) => e.offsetHeight > 0)
+			.every((e) => e.clientHeight >= (e.rows ?? e.size) * 16)`))
+	}
+	assert.True(t, high("textarea"), "there is room for the lines of a text")
 	accessible(t, tab, "changing a handler")
 	assert.Equal(t, []string{"send_msg", "json", "call_webhook"}, browsertest.Get(tab, chromedp.Evaluate[[]string](
 		`[...document.querySelectorAll("#actions [data-part=type]")].map((type) => type.value)`)), "what has no form is JSON")
 	through("options")
+	assert.True(t, high("select[multiple]"), "several choices are seen at once")
+	tab.Screenshot("edit-options")
 	assert.Equal(t, "rich", browsertest.Get(tab, chromedp.Value(chromedp.CSS("#name"))))
 	tab.Do(chromedp.SetValue(chromedp.CSS("#after"), "7m"))
 	through("test")
