@@ -117,9 +117,8 @@ func (c *chart) lay() {
 		}
 		if i%every == 0 {
 			half := float64(letterRoom*utf8.RuneCountInString(c.shorts[i])) / 2
-			c.Marks = append(c.Marks, chartMark{
-				written(min(middle, chartWidth-half)), written(float64(chartHeight - chartBottom + 20 + markHeight*(i/every%rows))), c.shorts[i],
-			})
+			below := float64(chartHeight - chartBottom + 20 + markHeight*(i/every%rows))
+			c.Marks = append(c.Marks, chartMark{written(min(middle, chartWidth-half)), written(below), c.shorts[i]})
 		}
 	}
 }

@@ -34,6 +34,14 @@ func (l Language) Ladder(zone *time.Location, call *correlate.Call, webhooks []L
 	return template.HTML(p.out.String()) //nolint:gosec // every text in it was escaped
 }
 
+// pen writes SVG.
+type pen struct {
+	out      strings.Builder
+	language Language
+	zone     *time.Location
+	suffix   string // of the ids in a picture, which a page has once
+}
+
 // picture writes a drawing; opening is the rest of its opening tag, and what is to follow it.
 func (p *pen) picture(call *correlate.Call, d drawing, opening string) {
 	p.putf(`<svg class="ladder" xmlns="http://www.w3.org/2000/svg" width="%d" height="%d" viewBox="0 0 %d %d" %s`,
@@ -53,14 +61,6 @@ func (p *pen) picture(call *correlate.Call, d drawing, opening string) {
 	p.hangup(call, d)
 	p.labels(call, d)
 	p.putf(`</svg>`)
-}
-
-// pen writes SVG.
-type pen struct {
-	out      strings.Builder
-	language Language
-	zone     *time.Location
-	suffix   string // of the ids in a picture, which a page has once
 }
 
 func (p *pen) putf(format string, values ...any) { fmt.Fprintf(&p.out, format, values...) }
@@ -98,7 +98,8 @@ func (p *pen) lane(call *correlate.Call, n int, l *lane) {
 	name, kind := p.language.legName(call, l.leg)
 	p.putf(`<rect class="head" x="%d" y="8" width="%d" height="40" rx="6"/>`, l.x-barWidth, laneWidth-12)
 	// Letters are of different widths: what is too long although it was shortened is cut off at the box.
-	p.putf(`<clipPath id="head-%d%s"><rect x="%d" y="8" width="%d" height="40"/></clipPath>`, n, p.suffix, l.x-barWidth, laneWidth-16)
+	p.putf(`<clipPath id="head-%d%s"><rect x="%d" y="8" width="%d" height="40"/></clipPath>`, n, p.suffix, l.x-barWidth,
+		laneWidth-16)
 	p.putf(`<g clip-path="url(#head-%d%s)"><title>%s</title>`, n, p.suffix, escape(name))
 	p.text("name", l.x-barWidth+8, 25, shorten(name, 20))
 	p.text("kind", l.x-barWidth+8, 41, shorten(kind, 24))
@@ -113,8 +114,8 @@ func (p *pen) lane(call *correlate.Call, n int, l *lane) {
 			barWidth, bar.bottom-bar.top)
 	}
 	for _, hold := range l.holds {
-		p.putf(`<rect class="bar held" fill="url(#hatch%s)" x="%d" y="%d" width="%d" height="%d" rx="2"/>`, p.suffix, l.x-barWidth/2, hold.top,
-			barWidth, hold.bottom-hold.top)
+		p.putf(`<rect class="bar held" fill="url(#hatch%s)" x="%d" y="%d" width="%d" height="%d" rx="2"/>`, p.suffix,
+			l.x-barWidth/2, hold.top, barWidth, hold.bottom-hold.top)
 	}
 	if !l.open {
 		p.putf(`<path class="end" d="M%d %dH%d"/>`, l.x-barWidth/2-3, l.to, l.x+barWidth/2+3)
