@@ -18,6 +18,7 @@ import (
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 	"go.uber.org/goleak"
+	"golang.org/x/sync/errgroup"
 
 	"webhookd/internal/correlate"
 	"webhookd/internal/dialog"
@@ -186,6 +187,29 @@ func (b *bundle) page(t *testing.T, request string) (p page, ends []string) {
 		ends = append(ends, call.CallUUID[len(call.CallUUID)-2:])
 	}
 	return p, ends
+}
+
+// What is answered when the library is done with a request touches nothing that the library still reads: with the race
+// detector this fails otherwise.
+func TestRequestsThatAreRefusedAtOnceAndMany(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bundle) {
+		var asking errgroup.Group
+		asking.SetLimit(16)
+		for range 5000 {
+			asking.Go(func() error {
+				reply, err := b.client.Request("webhookd.calls.active", []byte(`{"limit":0}`), patience)
+				if err != nil {
+					return err
+				}
+				if code := reply.Header.Get(micro.ErrorCodeHeader); code != "400" {
+					return fmt.Errorf("answered with %q", code)
+				}
+				return nil
+			})
+		}
+		require.NoError(t, asking.Wait())
+	})
 }
 
 func TestOpenCallsAreAskedForPageByPage(t *testing.T) {

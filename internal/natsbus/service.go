@@ -117,14 +117,24 @@ func (b *Bus) answer(ctx context.Context, endpoint *Endpoint, request micro.Requ
 		if told.Cause != nil {
 			b.log.Warn("request on nats not answered", "endpoint", endpoint.Name, "error", told.Cause)
 		}
-		b.refuse(request, told)
+		b.reply(endpoint, request.Reply(), &nats.Msg{Header: nats.Header{
+			micro.ErrorHeader: {told.Description}, micro.ErrorCodeHeader: {strconv.Itoa(told.Code)},
+		}})
 		return
 	}
-	if err := request.Respond(body); err != nil {
+	b.reply(endpoint, request.Reply(), &nats.Msg{Data: body})
+}
+
+// reply sends an answer by hand. The request's own methods note what became of it in the request, which the library reads
+// when its handler has returned: that is long before an answer is ready.
+func (b *Bus) reply(endpoint *Endpoint, to string, msg *nats.Msg) {
+	msg.Subject = to
+	if err := b.conn.PublishMsg(msg); err != nil { // also where nobody waits for an answer
 		b.log.Debug("answer on nats not sent", "endpoint", endpoint.Name, "error", err)
 	}
 }
 
+// refuse answers within the library's handler.
 func (b *Bus) refuse(request micro.Request, told *ServiceError) {
 	if err := request.Error(strconv.Itoa(told.Code), told.Description, nil); err != nil {
 		b.log.Debug("answer on nats not sent", "error", err)
