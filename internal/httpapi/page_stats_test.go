@@ -18,7 +18,7 @@ import (
 
 // cells gives the texts of a table's rows on a page.
 func cells(page string) (rows [][]string) {
-	for _, row := range regexp.MustCompile(`(?s)<tr><th scope="row">.*?</tr>`).FindAllString(page, -1) {
+	for _, row := range regexp.MustCompile(`(?s)<tr><th scope="row"[^>]*>.*?</tr>`).FindAllString(page, -1) {
 		var texts []string
 		for _, cell := range regexp.MustCompile(`(?s)<t[hd][^>]*>(.*?)</t[hd]>`).FindAllStringSubmatch(row, -1) {
 			texts = append(texts, html.UnescapeString(cell[1]))
