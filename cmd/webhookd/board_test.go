@@ -163,11 +163,12 @@ func TestTheBoardIsWholeFromTheBeginning(t *testing.T) {
 	tab := openBoard(t, s, "")
 	tab.Until(inGroup(call, "waiting") + ` !== null`)
 	tab.Until(`document.getElementById("figure-offered").textContent === "0"`)
-	// By the page's own clock, from when its scripts were there: how fast the machine is does not count.
+	// By the page's own clock, from when its scripts were there, and more where the machine is busy: before, it was three
+	// seconds from the beginning of the page on.
 	waited := browsertest.Get(tab, chromedp.Evaluate[float64](`(() => {
 		const first = (part, at) => Math.min(...performance.getEntriesByType("resource").filter((e) => e.name.includes(part)).map((e) => e[at]));
 		return first("/v1/stats", "startTime") - first("/record.js", "responseEnd"); })()`))
-	assert.Less(t, waited, 1500.0, "ms until the figures were asked for")
+	assert.Less(t, waited, float64(8*idleTime(tab).Milliseconds()), "ms until the figures were asked for")
 	cut := func(part string) bool {
 		return browsertest.Get(tab, chromedp.Evaluate[bool](fmt.Sprintf(
 			`(() => { const e = document.querySelector('[data-call=%q] [data-part=%s]'), all = document.createRange();
@@ -192,6 +193,15 @@ func TestTheBoardIsWholeFromTheBeginning(t *testing.T) {
 	assert.Empty(t, tab.Complaints())
 }
 
+// idleTime is how long a browser takes for next to nothing: to ask the server for a word, to wait for as long as the board
+// collects changes, and to draw. It is 0.2 s at least, and grows with what else the machine does.
+func idleTime(tab *browsertest.Tab) time.Duration {
+	began := time.Now()
+	browsertest.Get(tab, chromedp.Evaluate[bool](`fetch("/healthz").then(() => new Promise((done) =>
+		setTimeout(() => requestAnimationFrame(() => done(true)), 200)))`, chromedp.EvalAwaitPromise))
+	return time.Since(began)
+}
+
 // A webhook is seen within a second: the median of 27 changes, from when the webhook was answered. Where the machine is so
 // busy that the browser takes longer than a quarter of a second for next to nothing (to ask the server for a word, to wait
 // as long as the board collects changes, and to draw), the board may take as many times longer.
@@ -207,10 +217,7 @@ func TestTheBoardShowsAWebhookWithinASecond(t *testing.T) {
 			bodies []string
 			group  string
 		}{{webhooks[:1], "waiting"}, {webhooks[1:4], "talking"}, {webhooks[4:], "ended"}} {
-			began := time.Now()
-			browsertest.Get(tab, chromedp.Evaluate[bool](`fetch("/healthz").then(() => new Promise((done) =>
-				setTimeout(() => requestAnimationFrame(() => done(true)), 200)))`, chromedp.EvalAwaitPromise))
-			idle = append(idle, time.Since(began))
+			idle = append(idle, idleTime(tab))
 			for _, body := range step.bodies {
 				post(t, s, body)
 			}
