@@ -100,9 +100,7 @@ func (s *Service) ReplaceHandler(
 		created = !known
 		changed := handler
 		if known {
-			if older, err := trigger.ReadJSON(row.Definition); err == nil { // otherwise there is nothing to be kept
-				changed = handler.KeepSecrets(older)
-			}
+			changed = withSecrets(handler, row)
 		}
 		if kept, err = s.compiled(changed); err != nil {
 			return err
@@ -114,6 +112,15 @@ func (s *Service) ReplaceHandler(
 		return err
 	})
 	return kept, created, err
+}
+
+// withSecrets gives a changed handler with the secrets of the one that is kept, as far as they stay.
+func withSecrets(changed trigger.Handler, row store.Handler) trigger.Handler {
+	older, err := trigger.ReadJSON(row.Definition)
+	if err != nil { // there is nothing that could be taken over
+		return changed
+	}
+	return changed.KeepSecrets(older)
 }
 
 // owned gives a handler that the caller may change.

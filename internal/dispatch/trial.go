@@ -52,8 +52,13 @@ func (s *Service) onTrial(ctx context.Context, scope, name string, definition js
 		if err != nil {
 			return nil, err
 		}
-		if handler, err = s.withSecrets(ctx, scope, handler); err != nil {
-			return nil, err
+		// It is tried with the secrets that it would have if it were kept.
+		row, err := s.Store.Handler(ctx, handler.Name)
+		switch {
+		case err == nil && (scope == "" || row.Account == scope):
+			handler = withSecrets(handler, row)
+		case err != nil && !errors.Is(err, store.ErrNotFound):
+			return nil, fmt.Errorf("read handler: %w", err)
 		}
 		return trigger.Compile(handler, env)
 	}
@@ -65,24 +70,6 @@ func (s *Service) onTrial(ctx context.Context, scope, name string, definition js
 		return nil, store.ErrNotFound
 	}
 	return compileRow(row, env)
-}
-
-// withSecrets gives a changed handler with the secrets that it would have if it were kept, see ReplaceHandler.
-func (s *Service) withSecrets(ctx context.Context, scope string, handler trigger.Handler) (trigger.Handler, error) {
-	row, err := s.Store.Handler(ctx, handler.Name)
-	switch {
-	case errors.Is(err, store.ErrNotFound):
-		return handler, nil
-	case err != nil:
-		return handler, fmt.Errorf("read handler: %w", err)
-	case scope != "" && row.Account != scope:
-		return handler, nil
-	}
-	older, err := trigger.ReadJSON(row.Definition)
-	if err != nil {
-		return handler, nil //nolint:nilerr // then there is nothing to be kept
-	}
-	return handler.KeepSecrets(older), nil
 }
 
 // occasions gives what a handler is to be tried on, and why, should there be nothing.
