@@ -100,24 +100,30 @@ func (s *Server) handlersFor(ctx context.Context, c *fiber.Ctx, q query) ([]stor
 	return concerned, nil
 }
 
-// getHandlerPage shows one handler and what it has triggered.
-func (s *Server) getHandlerPage(c *fiber.Ctx) error {
-	q, err := readQuery(c, "account")
-	if err != nil {
-		return err
+// handlerAsked gives the handler that a page is asked for, and the query.
+func (s *Server) handlerAsked(c *fiber.Ctx) (shown web.Handler, q query, err error) {
+	if q, err = readQuery(c, "account"); err != nil {
+		return shown, nil, err
 	}
 	if _, err := accountOf(c, q); err != nil {
-		return err
+		return shown, nil, err
 	}
 	handler, err := s.findHandler(c)
 	if err != nil {
+		return shown, nil, err
+	}
+	shown, err = s.handlerPage(c, &handler)
+	return shown, q, err
+}
+
+// getHandlerPage shows one handler and what it has triggered.
+func (s *Server) getHandlerPage(c *fiber.Ctx) error {
+	shown, _, err := s.handlerAsked(c)
+	if err != nil {
 		return err
 	}
-	page := web.HandlerPage{Closed: s.closedTo(c)}
-	if page.Handler, err = s.handlerPage(c, &handler); err != nil {
-		return err
-	}
-	triggers, err := s.triggersOfHandler(c, handler.Name, defaultPage)
+	page := web.HandlerPage{Closed: s.closedTo(c), Handler: shown}
+	triggers, err := s.triggersOfHandler(c, shown.Name, defaultPage)
 	if err != nil {
 		return err
 	}
@@ -147,23 +153,12 @@ func (s *Server) getNewHandlerPage(c *fiber.Ctx) error {
 // getEditHandlerPage shows where a handler is changed: as where one is made, with what it is now. Whoever may not change
 // this one is led to its page, which says why.
 func (s *Server) getEditHandlerPage(c *fiber.Ctx) error {
-	q, err := readQuery(c, "account")
-	if err != nil {
-		return err
-	}
-	if _, err := accountOf(c, q); err != nil {
-		return err
-	}
-	handler, err := s.findHandler(c)
-	if err != nil {
-		return err
-	}
-	shown, err := s.handlerPage(c, &handler)
+	shown, q, err := s.handlerAsked(c)
 	if err != nil {
 		return err
 	}
 	if !shown.MayEdit() {
-		to := "/handlers/" + handler.Name
+		to := "/handlers/" + shown.Name
 		if account, named := q["account"]; named {
 			to += "?" + url.Values{"account": {account}}.Encode()
 		}
