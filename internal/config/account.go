@@ -124,17 +124,8 @@ func (c *Config) readAccount(node *yaml.Node) (account Account, err error) {
 
 func (c *Config) readWebhookAuth(node *yaml.Node) (WebhookAuth, error) {
 	texts := map[string]string{}
-	if err := eachPair(node, "type and secret", func(name string, value *yaml.Node) error {
-		if !slices.Contains([]string{"type", "header", "username", keySecret, keySecretEnv, keySecretFile}, name) {
-			return fmt.Errorf("%q is none of type, header, username, secret, secret_env, secret_file", name)
-		}
-		text, err := scalar(value)
-		if err != nil {
-			return fmt.Errorf("%s %w", name, err)
-		}
-		texts[name] = text
-		return nil
-	}); err != nil {
+	err := eachPair(node, "type and secret", withSecret(texts, "type", "header", "username"))
+	if err != nil {
 		return WebhookAuth{}, err
 	}
 	auth := WebhookAuth{Type: texts["type"], Username: texts["username"]}
@@ -154,7 +145,6 @@ func (c *Config) readWebhookAuth(node *yaml.Node) (WebhookAuth, error) {
 	if (auth.Type == AuthBasic) != (auth.Username != "") || strings.Contains(auth.Username, ":") {
 		return WebhookAuth{}, errors.New("the type basic, and no other, has a username, without a colon")
 	}
-	var err error
 	if auth.Secret, auth.origin, err = c.findSecret(texts); err != nil {
 		return WebhookAuth{}, err
 	}
@@ -162,6 +152,22 @@ func (c *Config) readWebhookAuth(node *yaml.Node) (WebhookAuth, error) {
 		return WebhookAuth{}, fmt.Errorf("the secret %w", err)
 	}
 	return auth, nil
+}
+
+// withSecret gives what puts the keys of a mapping into texts: those that are named, and where the secret is.
+func withSecret(texts map[string]string, keys ...string) func(name string, value *yaml.Node) error {
+	keys = append(keys, keySecret, keySecretEnv, keySecretFile)
+	return func(name string, value *yaml.Node) error {
+		if !slices.Contains(keys, name) {
+			return fmt.Errorf("%q is none of %s", name, strings.Join(keys, ", "))
+		}
+		text, err := scalar(value)
+		if err != nil {
+			return fmt.Errorf("%s %w", name, err)
+		}
+		texts[name] = text
+		return nil
+	}
 }
 
 // findSecret reads a secret from the one place that is given, and says for printing which one. Its errors do not quote it.

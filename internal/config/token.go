@@ -26,6 +26,8 @@ const (
 	ScopeAdmin    = "admin"
 )
 
+const keyScopes = "scopes"
+
 var scopes = []string{ScopeWebhooks, ScopeRead, ScopeTriggers, ScopeAdmin}
 
 func (c *Config) readTokensOfFile(node *yaml.Node) error {
@@ -49,22 +51,14 @@ func (c *Config) readTokensOfFile(node *yaml.Node) error {
 
 func (c *Config) readToken(node *yaml.Node) (token Token, err error) {
 	texts := map[string]string{}
-	err = eachPair(node, "name, scopes and secret", func(name string, value *yaml.Node) error {
-		if name == "scopes" {
-			token.Scopes, err = scalars(value, true)
-			if err != nil {
-				return fmt.Errorf("scopes: a scope %w", err)
-			}
-			return nil
+	rest := withSecret(texts, "name", "account", keyScopes)
+	err = eachPair(node, "name, scopes and secret", func(name string, value *yaml.Node) (err error) {
+		if name != keyScopes {
+			return rest(name, value)
 		}
-		if !slices.Contains([]string{"name", "account", keySecret, keySecretEnv, keySecretFile}, name) {
-			return fmt.Errorf("%q is none of name, account, scopes, secret, secret_env, secret_file", name)
+		if token.Scopes, err = scalars(value, true); err != nil {
+			return fmt.Errorf("scopes: a scope %w", err)
 		}
-		text, err := scalar(value)
-		if err != nil {
-			return fmt.Errorf("%s %w", name, err)
-		}
-		texts[name] = text
 		return nil
 	})
 	if err != nil {
