@@ -168,7 +168,8 @@ var table = []option{
 	field(option{
 		key: "rate_limit_account", value: formNumber, fallback: "0",
 		help: "webhooks, and requests to the trigger API, a second that one account may have; 0: any number",
-		more: "As `rate_limit_address`, for what has proved whose it is: a stranger cannot use an account's share up.",
+		more: "As `rate_limit_address`, for what has proved whose it is: a stranger cannot use an account's share up. Of the " +
+			"trigger API, what changes something or triggers counts, and what only shows something does not.",
 	}, func(c *Config) *int { return &c.RateLimitAccount }, parseRate, number),
 	field(option{
 		key: "log_level", value: "level", fallback: "info",
@@ -271,7 +272,8 @@ var table = []option{
 			"account |\n" +
 			"| `triggers` | the trigger API: trigger and cancel, subscribers and topics, trying handlers; also as `ApiKey` |\n" +
 			"| `admin` | changing handlers, emptying the quarantine, closing a call by hand; also as `ApiKey` |\n\n" +
-			"A session that a token was exchanged for can look, too, whatever its scopes. One with the scope `read` counts as one of " +
+			"People can log in only with one that has the scope `read`; the session may what its scopes say. One with the scope " +
+			"`read` counts as one of " +
 			"`read_tokens`, and one with `triggers` or `admin` as one of `api_keys`, where it matters that there are any. A key of " +
 			"`api_keys` has both `triggers` and `admin`.",
 		read: (*Config).readTokensOfFile,

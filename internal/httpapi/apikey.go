@@ -7,6 +7,8 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
+
+	"webhookd/internal/verify"
 )
 
 // keyScheme is how an Authorization header with an API key begins; the case does not matter.
@@ -74,7 +76,10 @@ func (s *Server) keyOf(header *fasthttp.RequestHeader) (who reader, presented, o
 // A page's script sends no key but the cookie that one was exchanged for.
 func (s *Server) guardKey(c *fiber.Ctx, scope Scope) error {
 	if s.keys.none {
-		return s.guardOpen(c)
+		if err := s.admitOpen(c); err != nil {
+			return err
+		}
+		return s.limitAccount(c)
 	}
 	who, ok := s.sessionOf(c)
 	if !ok || !who.scopes.has(scope) || !fromOwnPage(c) {
@@ -89,9 +94,9 @@ func (s *Server) guardKey(c *fiber.Ctx, scope Scope) error {
 	return s.limitAccount(c)
 }
 
-// guardOpen lets requests without a key in where no key is configured. Where there are read tokens, one must come even so:
+// admitOpen lets requests without a key in where no key is configured. Where there are read tokens, one must come even so:
 // what is changed shows what there is.
-func (s *Server) guardOpen(c *fiber.Ctx) error {
+func (s *Server) admitOpen(c *fiber.Ctx) error {
 	if s.cfg.GuardReads {
 		return &problem{kind: kindKeyRefused, detail: "No API key is configured, and others than this machine can reach this " +
 			"server, so the trigger API is closed. Nothing was done. Configure a key (api_keys), and send it as " +
@@ -103,9 +108,9 @@ func (s *Server) guardOpen(c *fiber.Ctx) error {
 			"Nothing was done. Configure a key (api_keys) to use it by a name or through a proxy."}
 	}
 	if !s.tokens.none {
-		return s.guardRead(c)
+		return s.admit(c)
 	}
-	return c.Next()
+	return nil
 }
 
 // guardKeyOrRead is guardRead for what belongs to triggers: an API key will do, too, and then decides the account.
@@ -157,7 +162,7 @@ func accountOf(c *fiber.Ctx, q query) (string, error) {
 
 // mayHandIn says whether a request with this header may bring a large body.
 func (s *Server) mayHandIn(header *fasthttp.RequestHeader) bool {
-	if s.authorized(header) || s.maySend(header) {
+	if s.authorized(header) || verify.AnyPlausible(s.verifiersAt(header.RequestURI()), s.requestOf(header, nil)) {
 		return true
 	}
 	if !s.asksForKey(header.RequestURI()) {

@@ -90,7 +90,7 @@ func (s *Server) refuseEncoding(account string, body []byte) error {
 // limits says how large a body may be.
 func (s *Server) limits() string {
 	text := "A body may have up to " + strconv.Itoa(s.cfg.BodyLimit) + " bytes"
-	if !s.secrets.open && s.cfg.BodyLimit > strangerBodyLimit {
+	if !s.open && s.cfg.BodyLimit > strangerBodyLimit {
 		text += " (" + strconv.Itoa(strangerBodyLimit) + " without a valid secret)"
 	}
 	return text + "."

@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -92,7 +93,7 @@ func TestTokensDoWhatTheirScopesSay(t *testing.T) {
 	require.Zero(t, unseen, "routes that are not there any more")
 }
 
-func TestScopesAddUpAndSessionsOnlyLook(t *testing.T) {
+func TestScopesAddUpInHeadersAndInSessions(t *testing.T) {
 	t.Parallel()
 	b := setupTwoAccounts(t, func(cfg *httpapi.Config) {
 		cfg.Tokens = []httpapi.Token{
@@ -109,8 +110,15 @@ func TestScopesAddUpAndSessionsOnlyLook(t *testing.T) {
 	requireProblem(t, b.get(t, "/v1/calls", bearer("")...), 401, "read_token_refused")
 	requireProblem(t, b.get(t, "/v1/calls", bearer(keyOfAcme)...), 401, "read_token_refused")
 
-	session := []string{"Cookie", logIn(t, b, "a-token-to-trigger")}
+	session := []string{"Cookie", logIn(t, b, "a-token-for-both")}
 	require.Equal(t, 200, b.get(t, "/v1/calls", session...).status)
+	require.Equal(t, 201, b.post(t, "/v1/subscribers", `{"subscriberId":"ola"}`, session...).status)
 	requireProblem(t, b.do(t, http.MethodDelete, "/v1/quarantine/1", nil, session...), 403, "read_only")
 	requireProblem(t, b.post(t, "/v1/handlers", `{}`, session...), 401, "api_key_refused")
+
+	// What may not read gets no session: it would read with it.
+	form := strings.NewReader(url.Values{"token": {"a-token-to-trigger"}}.Encode())
+	got := b.do(t, http.MethodPost, "/login", form, "Content-Type", "application/x-www-form-urlencoded")
+	require.Equal(t, 401, got.status)
+	require.Empty(t, got.header.Get("Set-Cookie"))
 }

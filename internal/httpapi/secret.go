@@ -1,49 +1,33 @@
 package httpapi
 
 import (
-	"crypto/sha256"
-	"crypto/subtle"
-
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
+
+	"webhookd/internal/verify"
 )
 
 // strangerBodyLimit is how many bytes of a body we read from a client without a valid secret: enough for a webhook of
 // the usual size to get its 401, too little to be used for filling our memory.
 const strangerBodyLimit = 16 << 10
 
-// secrets are the SHA-256 sums of the secrets that are valid. Sums have one length, so comparing them tells nothing
-// about the length of a secret either.
-type secrets struct {
-	sums [][sha256.Size]byte
-	open bool // no secret is configured, for no account either
-}
-
-func newSecrets(texts []string) secrets {
-	valid := secrets{open: len(texts) == 0}
+// newSecrets gives what checks the webhook secrets. An empty one is never right, and still closes the door.
+func newSecrets(header string, texts []string) []verify.Verifier {
+	secrets := make([]verify.Verifier, 0, len(texts))
 	for _, text := range texts {
-		// An empty secret would let in everybody who sends none. It still closes the door.
-		if text != "" {
-			valid.sums = append(valid.sums, sha256.Sum256([]byte(text)))
-		}
+		secrets = append(secrets, verify.Header(header, text))
 	}
-	return valid
+	return secrets
 }
 
-// match says whether presented is one of the secrets. How long it takes depends neither on which one nor on how much
-// of it is right.
-func (s secrets) match(presented []byte) bool {
-	sum := sha256.Sum256(presented)
-	found := 0
-	for i := range s.sums {
-		found |= subtle.ConstantTimeCompare(sum[:], s.sums[i][:])
-	}
-	return found == 1
+// knowsSecret says whether a request with this header carries a webhook secret.
+func (s *Server) knowsSecret(header *fasthttp.RequestHeader) bool {
+	return verify.Any(s.secrets, s.requestOf(header, nil))
 }
 
-// authorized says whether a request with this header may hand in webhooks.
+// authorized says whether a request with this header may hand in webhooks of accounts that have no verifiers of their own.
 func (s *Server) authorized(header *fasthttp.RequestHeader) bool {
-	return s.secrets.open || s.secrets.match(header.Peek(s.cfg.WebhookHeader))
+	return s.open || s.knowsSecret(header)
 }
 
 // allowBody says, once the headers are here, how large a body may be read.
@@ -67,6 +51,9 @@ func (s *Server) tooLarge(c *fiber.Ctx) *problem {
 	if header.ContentLength() > 0 && !s.mayHandIn(header) {
 		if s.asksForKey(header.RequestURI()) {
 			return keyRefused()
+		}
+		if own := s.verifiersAt(header.RequestURI()); len(own) > 0 {
+			return senderRefused(own)
 		}
 		return unauthorized(s.cfg.WebhookHeader)
 	}

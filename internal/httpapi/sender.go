@@ -40,11 +40,14 @@ func (s *Server) checkSender(c *fiber.Ctx, account string) error {
 	header := &c.Request().Header
 	own := s.cfg.WebhookAccounts[account]
 	if len(own.Verifiers) > 0 {
-		if !verify.Any(own.Verifiers, s.requestOf(header, c.BodyRaw())) {
+		if !verify.Any(own.Verifiers, s.requestOf(header, c.Request().Body())) {
 			return senderRefused(own.Verifiers)
 		}
 	} else if !s.authorized(header) {
 		return unauthorized(s.cfg.WebhookHeader)
+	}
+	if len(s.cfg.WebhookSources) == 0 && len(own.Sources) == 0 {
+		return nil
 	}
 	if from := s.clientOf(c); !within(s.cfg.WebhookSources, from) || !within(own.Sources, from) {
 		return &problem{kind: kindSourceRefused, detail: "Webhooks of this account are not taken from the address that this one " +
@@ -67,15 +70,16 @@ func senderRefused(verifiers []verify.Verifier) *problem {
 	}
 }
 
-// maySend says, before there is a body, whether a request may turn out to be a webhook that is taken.
-func (s *Server) maySend(header *fasthttp.RequestHeader) bool {
-	path, _, _ := bytes.Cut(header.RequestURI(), []byte{'?'})
+// verifiersAt gives the verifiers of the account that webhooks to a path are for; none where it is no such path, or the
+// account has none.
+func (s *Server) verifiersAt(uri []byte) []verify.Verifier {
+	path, _, _ := bytes.Cut(uri, []byte{'?'})
 	account, ok := bytes.CutPrefix(path, []byte("/v1/webhooks"))
 	if !ok || len(account) > 0 && account[0] != '/' {
-		return false
+		return nil
 	}
 	name := orDefault(string(bytes.TrimPrefix(account, []byte{'/'})), DefaultAccount)
-	return verify.AnyPlausible(s.cfg.WebhookAccounts[name].Verifiers, s.requestOf(header, nil))
+	return s.cfg.WebhookAccounts[name].Verifiers
 }
 
 // within says whether an address is in one of the networks; with no networks every address is.

@@ -108,7 +108,9 @@ func TestASignedBodyMayBeLargeAndMustBeTheOneThatWasSigned(t *testing.T) {
 	require.Equal(t, 200, b.post(t, "/v1/webhooks/crm", large, signed(t, large)...).status)
 	requireProblem(t, b.post(t, "/v1/webhooks/crm", large[1:], signed(t, large)...), 401, "unauthorized")
 	requireProblem(t, b.post(t, "/v1/webhooks/other", large, signed(t, large)...), 401, "unauthorized")
-	requireProblem(t, b.post(t, "/v1/webhooks/crm", large), 401, "unauthorized")
+	refused := b.post(t, "/v1/webhooks/crm", large)
+	requireProblem(t, refused, 401, "unauthorized")
+	require.Equal(t, signature(t).Challenge(), refused.header.Get("WWW-Authenticate"), "it says how, although the body was not read")
 	require.Len(t, b.intake.submissions(), 1)
 	require.Equal(t, large, string(b.intake.submissions()[0].body))
 }
@@ -275,4 +277,10 @@ func TestOneAccountHasItsShare(t *testing.T) {
 	clock.move(time.Second)
 	require.Equal(t, 200, b.post(t, "/v1/webhooks/crm", `{}`, secret...).status)
 	require.Equal(t, http.StatusOK, b.get(t, "/v1/calls", secret...).status, "reading is not counted")
+
+	open, _ := setupTriggers(t, func(cfg *httpapi.Config) { cfg.RateLimitAccount, cfg.Now = 1, clock.now })
+	for range 2 {
+		require.Equal(t, 201, open.post(t, "/v1/events/trigger", `{"name":"now","to":"a"}`).status)
+	}
+	requireNovuError(t, open.post(t, "/v1/events/trigger", `{"name":"now","to":"a"}`), 429, "/v1/events/trigger")
 }

@@ -11,15 +11,18 @@ import (
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
+
+	"webhookd/internal/verify"
 )
 
 // Server answers HTTP requests on one listener.
 type Server struct {
 	cfg     Config
 	app     *fiber.App
-	secrets secrets
-	keys    keys // those that trigger or change something
-	tokens  keys // those that read
+	secrets []verify.Verifier // of accounts that have no verifiers of their own
+	open    bool              // there are none for anybody
+	keys    keys              // those that trigger or change something
+	tokens  keys              // those that read
 
 	perAddress, perAccount *rates
 
@@ -41,8 +44,8 @@ type Server struct {
 // New makes a server; it opens nothing and starts nothing.
 func New(cfg Config) *Server {
 	s := &Server{cfg: cfg.withDefaults()}
-	s.secrets = newSecrets(s.cfg.WebhookSecrets)
-	s.secrets.open = s.secrets.open && !guarded(s.cfg.WebhookAccounts)
+	s.secrets = newSecrets(s.cfg.WebhookHeader, s.cfg.WebhookSecrets)
+	s.open = len(s.secrets) == 0 && !guarded(s.cfg.WebhookAccounts)
 	s.perAddress, s.perAccount = newRates(s.cfg.RateLimitAddress), newRates(s.cfg.RateLimitAccount)
 	tokens := s.cfg.everyToken()
 	s.keys = newKeys(tokens, ScopeTriggers|ScopeAdmin)

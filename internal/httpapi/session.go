@@ -42,14 +42,16 @@ func newCredential(secret string, who reader) credential {
 	return made
 }
 
-// newCredentials lists what somebody can log in with.
-// A session is there to look at pages, so whatever it was given for reads its account.
+// newCredentials lists what somebody can log in with: what may read, for a session is there to look at pages. An API key
+// may, in a session.
 func newCredentials(tokens []Token) []credential {
 	var all []credential
 	for _, token := range tokens {
-		if token.Token != "" {
-			who := reader{account: token.Account, scopes: token.Scopes | ScopeRead, session: true}
-			all = append(all, newCredential(token.Token, who))
+		if token.keyOnly {
+			token.Scopes |= ScopeRead
+		}
+		if token.Token != "" && token.Scopes.has(ScopeRead) {
+			all = append(all, newCredential(token.Token, reader{account: token.Account, scopes: token.Scopes, session: true}))
 		}
 	}
 	return all
