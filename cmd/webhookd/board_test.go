@@ -53,9 +53,10 @@ func openBoard(t *testing.T, s *service, query string) *browsertest.Tab {
 	return tab
 }
 
-// arrive waits until an expression is true on the page that a step leads to.
+// arrive waits until the page that a step leads to has been read to its end, and an expression is true on it.
 func arrive(t *testing.T, tab *browsertest.Tab, expression string) {
 	t.Helper()
+	expression = `document.readyState === "complete" && (` + expression + `)`
 	require.Eventually(t, func() bool {
 		// While one page goes and the next one comes there is none to be asked.
 		holds, err := chromedp.Run(tab.Context(), chromedp.Evaluate[bool](expression))
