@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"context"
+	"crypto/tls"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -91,6 +92,14 @@ type Config struct {
 
 	// Metrics answers GET /metrics; nil: there is no such route.
 	Metrics http.Handler
+	// Profiles answers what is under /debug/pprof/, to whoever may see figures of all accounts; nil: there is no such route.
+	Profiles http.Handler
+
+	// Public leaves everything out but what those outside need: handing in webhooks, the trigger API (without its handlers),
+	// and whether the server is there. It is for a listener that the internet reaches, beside another one for the rest.
+	Public bool
+	// TLS is how connections are encrypted; nil: they are not.
+	TLS *tls.Config
 
 	// Triggers, Directory, Handlers and TriggerReader are what the trigger API works on; with nil Triggers there is no such
 	// API, and otherwise the others must be given, too.
@@ -136,6 +145,8 @@ type Config struct {
 	IdleTimeout    time.Duration // between two requests of one connection
 	RequestTimeout time.Duration // for intake or store to answer
 	MaxConnections int           // open at once; more are answered 503
+	// MaxConnectionsAddress is how many of those one address may hold open; more are closed without a word. 0: any number.
+	MaxConnectionsAddress int
 	MaxStreams     int           // of those; more are answered 503
 	Heartbeat      time.Duration // between two signs of life of a stream that has nothing to say
 

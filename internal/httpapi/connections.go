@@ -1,8 +1,10 @@
 package httpapi
 
 import (
+	"crypto/tls"
 	"io"
 	"net"
+	"net/netip"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -24,29 +26,84 @@ const (
 type connections struct {
 	net.Listener
 	readTimeout time.Duration
+	encryption  *tls.Config // nil for none
+	perAddress  int         // how many one address may hold open, unless it is a trusted proxy's; 0: any number
+	trusted     []netip.Prefix
 	closeOnce   sync.Once
 	closeErr    error
 
 	mu       sync.Mutex
 	open     map[*connection]struct{}
-	stopping time.Time // until when silent connections are kept; zero while the server runs
+	held     map[string]int // of open, by address; kept only with perAddress
+	stopping time.Time          // until when silent connections are kept; zero while the server runs
 }
 
-func newConnections(ln net.Listener, readTimeout time.Duration) *connections {
-	return &connections{Listener: ln, readTimeout: readTimeout, open: map[*connection]struct{}{}}
-}
-
-// Accept gives the next connection.
-func (l *connections) Accept() (net.Conn, error) {
-	raw, err := l.Listener.Accept()
-	if err != nil {
-		return nil, err //nolint:wrapcheck // fasthttp tells a closed listener by its error
+func newConnections(ln net.Listener, cfg Config) *connections {
+	return &connections{
+		Listener: ln, readTimeout: cfg.ReadTimeout, encryption: cfg.TLS, perAddress: cfg.MaxConnectionsAddress,
+		trusted: cfg.TrustedProxies, open: map[*connection]struct{}{}, held: map[string]int{},
 	}
-	c := &connection{Conn: raw, owner: l}
+}
+
+// Accept gives the next connection that may be open.
+func (l *connections) Accept() (net.Conn, error) {
+	for {
+		raw, err := l.Listener.Accept()
+		if err != nil {
+			return nil, err //nolint:wrapcheck // fasthttp tells a closed listener by its error
+		}
+		c := &connection{Conn: raw, owner: l, from: l.counted(raw.RemoteAddr())}
+		if l.encryption != nil {
+			c.Conn = tls.Server(raw, l.encryption) // it shakes hands when the first byte is read, which readTimeout bounds
+		}
+		if l.enter(c) {
+			return c, nil
+		}
+		_ = raw.Close() // before any handshake: it is to cost nothing
+	}
+}
+
+// counted gives under what an address is counted; "" for one that is not.
+func (l *connections) counted(remote net.Addr) string {
+	if l.perAddress <= 0 {
+		return ""
+	}
+	parsed, err := netip.ParseAddrPort(remote.String())
+	if err != nil {
+		return "" // a listener that is no TCP
+	}
+	address := parsed.Addr().Unmap()
+	if len(l.trusted) > 0 && within(l.trusted, address) {
+		return ""
+	}
+	return rateKey(address)
+}
+
+// enter notes a connection, unless its address holds as many open as it may.
+func (l *connections) enter(c *connection) bool {
 	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c.from != "" {
+		if l.held[c.from] >= l.perAddress {
+			return false
+		}
+		l.held[c.from]++
+	}
 	l.open[c] = struct{}{}
-	l.mu.Unlock()
-	return c, nil
+	return true
+}
+
+// leave forgets a connection; a second time it does nothing.
+func (l *connections) leave(c *connection) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, ok := l.open[c]; !ok {
+		return
+	}
+	delete(l.open, c)
+	if l.held[c.from]--; l.held[c.from] <= 0 {
+		delete(l.held, c.from)
+	}
 }
 
 // Close closes the listener; a second time it does nothing.
@@ -81,6 +138,7 @@ func (l *connections) cut() {
 type connection struct {
 	net.Conn
 	owner  *connections
+	from   string // under what it is counted; "" if it is not
 	heard  bool // a byte has come in; guarded by owner.mu
 	known  bool // the same, for the one goroutine that reads
 	linger atomic.Bool
@@ -133,8 +191,6 @@ func (c *connection) Close() error {
 			_, _ = io.CopyN(io.Discard, c.Conn, lingerBytes)
 		}
 	}
-	c.owner.mu.Lock()
-	delete(c.owner.open, c)
-	c.owner.mu.Unlock()
+	c.owner.leave(c)
 	return c.Conn.Close() //nolint:wrapcheck // it stands in for the connection, errors and all
 }

@@ -13,17 +13,29 @@ func (s *Server) route() {
 
 	s.app.Use(s.limitAddress)
 	s.app.Use(s.guardLocal)
-	s.app.Get("/asyncapi.json", getAsyncAPI)
-	s.app.Get("/openapi.json", getOpenAPI)
 	s.app.Post("/v1/webhooks", s.postWebhook)
 	s.app.Post("/v1/webhooks/:account", s.postAccountWebhook)
+	if s.cfg.Triggers != nil {
+		s.routeTriggers()
+	}
+	if !s.cfg.Public {
+		s.routeInternal()
+	}
+}
 
+// routeInternal says where that is which is for those who run the server and look at its calls.
+func (s *Server) routeInternal() {
+	s.app.Get("/asyncapi.json", getAsyncAPI)
+	s.app.Get("/openapi.json", getOpenAPI)
 	s.routePages()
 	s.app.Get("/", s.getRoot, s.getBoardPage)
 	s.app.Get("/v1", s.guardRead, s.getIndex)
 	s.app.Get("/v1/calls", s.guardRead, s.getCalls)
 	if s.cfg.Metrics != nil {
 		s.app.Get("/metrics", s.guardEverything, adaptor.HTTPHandler(s.cfg.Metrics))
+	}
+	if s.cfg.Profiles != nil {
+		s.app.Get("/debug/pprof/*", s.guardEverything, adaptor.HTTPHandler(s.cfg.Profiles))
 	}
 	s.app.Get("/v1/calls/:call_uuid", s.guardRead, s.getCall)
 	s.app.Get("/v1/calls/:call_uuid/timeline", s.guardRead, s.getTimeline)
@@ -41,7 +53,7 @@ func (s *Server) route() {
 	}
 	s.app.Get("/v1/stats", s.guardRead, s.getStats)
 	if s.cfg.Triggers != nil {
-		s.routeTriggers()
+		s.routeHandlers()
 	}
 }
 

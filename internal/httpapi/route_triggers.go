@@ -1,6 +1,6 @@
 package httpapi
 
-// routeTriggers says where the trigger API is, and who may use it.
+// routeTriggers says where that part of the trigger API is which clients know, and who may use it.
 func (s *Server) routeTriggers() {
 	// The paths that Novu's and Teleflow's clients know. An id may hold slashes, encoded or not.
 	s.app.Post("/v1/events/trigger", s.guardTriggers, s.postTrigger)
@@ -23,7 +23,10 @@ func (s *Server) routeTriggers() {
 	s.app.Get("/v1/topics/:topic_key/subscribers", s.guardKeyOrRead, s.getMembers)
 	s.app.Post("/v1/topics/:topic_key/subscribers", s.guardTriggers, s.postMembers)
 	s.app.Post("/v1/topics/:topic_key/subscribers/removal", s.guardTriggers, s.postRemoval)
+}
 
+// routeHandlers says where the handlers are, and who may use them.
+func (s *Server) routeHandlers() {
 	s.app.Get("/v1/handlers", s.guardKeyOrRead, s.getHandlers)
 	s.app.Post("/v1/handlers", s.guardAdmin, s.postHandler)
 	s.app.Get("/v1/handlers/:name", s.guardKeyOrRead, s.getHandler)

@@ -99,7 +99,7 @@ func (s *Server) Serve(ln net.Listener) error {
 		}
 		return nil
 	}
-	s.conns = newConnections(ln, s.cfg.ReadTimeout)
+	s.conns = newConnections(ln, s.cfg)
 	s.mu.Unlock()
 
 	if err := s.app.Server().Serve(s.conns); err != nil {

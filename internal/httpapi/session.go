@@ -129,10 +129,10 @@ func (s *Server) setSession(c *fiber.Ctx, value string) {
 }
 
 // cookie makes a cookie of this server; with the value "" it removes it. It is Secure wherever others than this machine
-// can reach the server.
+// can reach the server, and where it is encrypted.
 func (s *Server) cookie(name, value string, life time.Duration) *fiber.Cookie {
 	cookie := &fiber.Cookie{
-		Name: name, Value: value, Path: "/", MaxAge: int(life.Seconds()), Secure: s.cfg.GuardReads,
+		Name: name, Value: value, Path: "/", MaxAge: int(life.Seconds()), Secure: s.cfg.GuardReads || s.cfg.TLS != nil,
 		SameSite: fiber.CookieSameSiteLaxMode,
 	}
 	if value == "" {
