@@ -29,7 +29,9 @@ func newClose(proc process) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		service.fill(cfg)
+		if err := service.fill(cfg); err != nil {
+			return err
+		}
 		record, err := service.ask(command.Context(), "close call", http.MethodPost, nil, "v1", "calls", call, "close")
 		if err != nil {
 			return err

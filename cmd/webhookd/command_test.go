@@ -58,7 +58,7 @@ func TestWhatCannotBeginIsOneLineAndExitCode2(t *testing.T) {
 			want: noDirectory + ": not a directory",
 		},
 		"a database out of reach": {
-			args: []string{"migrate", "--database-url", "postgres://u:hunter2@" + nobody + "/x"},
+			args: []string{"migrate", "--database-url", "postgres://u:hunter2@" + nobody + "/x?sslmode=disable"},
 			want: "dial tcp " + nobody + ": connect: connection refused",
 		},
 		"a NATS out of reach":    {args: []string{"tail", "--nats-url", "nats://hunter2@" + nobody}, want: "nothing answers at nats://REDACTED@" + nobody},
@@ -101,13 +101,13 @@ func TestTheVersionIsPrinted(t *testing.T) {
 
 func TestTheSetUpIsPrintedWithoutSecrets(t *testing.T) {
 	t.Parallel()
-	r := start(t, []string{"WEBHOOKD_WEBHOOK_SECRET=hunter2", "WEBHOOKD_DATABASE_URL=postgres://u:hunter2@db/x"},
+	r := start(t, []string{"WEBHOOKD_WEBHOOK_SECRET=hunter2", "WEBHOOKD_DATABASE_URL=postgres://u:hunter2@db/x?sslmode=disable"},
 		"check-config", "--listen", ":80")
 	require.Zero(t, r.wait())
 	said := r.stdout.text()
 	require.Contains(t, said, "listen: :80 # --listen\n")
 	require.Contains(t, said, "webhook_secret: [REDACTED] # WEBHOOKD_WEBHOOK_SECRET\n")
-	require.Contains(t, said, "database_url: postgres://u:REDACTED@db/x # WEBHOOKD_DATABASE_URL\n")
+	require.Contains(t, said, "database_url: postgres://u:REDACTED@db/x?sslmode=disable # WEBHOOKD_DATABASE_URL\n")
 	require.Contains(t, said, "settle_delay: 10s # default\n")
 	require.NotContains(t, said, "hunter2")
 	require.Contains(t, r.stderr.text(), "fewer than 16 characters")

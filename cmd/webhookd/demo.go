@@ -26,13 +26,13 @@ type demo struct {
 
 // demonstrated is what a demo needs to know of the service.
 type demonstrated interface {
-	Addr() string
+	InternalURL() string
 	NATSURL() string
 	Empty(ctx context.Context) (bool, error)
 }
 
 func newDemo(proc process, cfg config.Config, service demonstrated, file string) *demo {
-	return &demo{out: proc.out, config: cfg, service: service, file: file, url: localURL(service.Addr())}
+	return &demo{out: proc.out, config: cfg, service: service, file: file, url: service.InternalURL()}
 }
 
 // run shows the call and what to try next. A demo that fails says so and leaves the service alone.
@@ -59,7 +59,15 @@ func (d *demo) run(ctx context.Context) {
 
 // show feeds the call in and prints its events until every call that began is settled.
 func (d *demo) show(ctx context.Context) error {
-	conn, err := nats.Connect(d.natsURL(), nats.Name("webhookd demo"))
+	source, err := localNATS(d.config, d.service.NATSURL())
+	if err != nil {
+		return err
+	}
+	login, err := source.Login()
+	if err != nil {
+		return fmt.Errorf("connect to nats: %w", err)
+	}
+	conn, err := nats.Connect(source.URL, append(login, nats.Name("webhookd demo"))...)
 	if err != nil {
 		return fmt.Errorf("connect to nats: %w", err)
 	}
@@ -78,25 +86,22 @@ func (d *demo) show(ctx context.Context) error {
 	return d.print(ctx, events, sent)
 }
 
-// natsURL is where the events are. Only the set-up knows a cluster's credentials.
-func (d *demo) natsURL() string {
-	if d.config.NATSURL.Empty() {
-		return d.service.NATSURL()
-	}
-	return d.config.NATSURL.Reveal()
-}
-
 func (d *demo) send(ctx context.Context) error {
 	file, err := openFile(d.file)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = file.Close() }()
+	trust, err := localTrust(d.config)
+	if err != nil {
+		return err
+	}
 	const tenTimes = 10
 	player, err := replay.New(replay.Options{
 		URL:    d.url,
 		Header: d.config.WebhookHeader,
 		Secret: firstSecret(d.config),
+		TLS:    trust,
 		Speed:  tenTimes,
 	})
 	if err != nil {

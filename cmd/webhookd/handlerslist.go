@@ -34,7 +34,9 @@ func newHandlersList(proc process) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		service.fill(cfg)
+		if err := service.fill(cfg); err != nil {
+			return err
+		}
 		answer, err := service.ask(command.Context(), "list handlers", http.MethodGet, nil, "v1", "handlers")
 		if err != nil {
 			return err

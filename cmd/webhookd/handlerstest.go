@@ -56,7 +56,9 @@ func newHandlersTest(proc process) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		service.fillKey(cfg)
+		if err := service.fillKey(cfg); err != nil {
+			return err
+		}
 		answer, err := service.ask(command.Context(), "test handler", http.MethodPost, asked, "v1", "handlers", name, "test")
 		if err != nil {
 			return err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"net"
 	"os"
 	"time"
 
@@ -83,7 +82,10 @@ func (f replayFlags) options(set *setup) (replay.Options, error) {
 		options.Header = cfg.WebhookHeader
 	}
 	if options.URL == "" {
-		options.URL = localURL(cfg.Listen)
+		options.URL = localURL(cfg)
+		if options.TLS, err = localTrust(cfg); err != nil {
+			return replay.Options{}, err
+		}
 		// A secret of this machine's set-up goes to this machine's service only.
 		if options.Secret == "" {
 			options.Secret = firstSecret(cfg)
@@ -97,21 +99,6 @@ func firstSecret(cfg config.Config) string {
 		return ""
 	}
 	return cfg.WebhookSecrets[0].Reveal()
-}
-
-// localURL is where a service that listens on an address is found from this machine.
-func localURL(address string) string {
-	host, port, err := net.SplitHostPort(address)
-	if err != nil {
-		return "http://" + address
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "127.0.0.1"
-		if ip != nil && ip.To4() == nil {
-			host = "::1"
-		}
-	}
-	return "http://" + net.JoinHostPort(host, port)
 }
 
 func replayFiles(ctx context.Context, proc process, options replay.Options, files []string) error {

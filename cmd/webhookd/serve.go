@@ -50,6 +50,9 @@ func serve(ctx context.Context, proc process, cfg config.Config, demoFile string
 		return errors.Join(cannotBegin(err), stop(proc, service, cfg.StopTimeout))
 	}
 	where := []any{"version", readBuild().Version, "http", service.Addr(), "nats", service.NATSURL()}
+	if cfg.InternalListen != "" {
+		where = append(where, "internal", service.InternalURL())
+	}
 	if url := service.WebSocketURL(); url != "" {
 		where = append(where, "nats_websocket", url)
 	}

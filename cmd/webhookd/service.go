@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -19,7 +20,11 @@ import (
 const askTimeout = 30 * time.Second
 
 // serviceFlags say which running webhookd a command asks, and as whom.
-type serviceFlags struct{ url, account, header, secret, apiKey string }
+type serviceFlags struct {
+	url, account, header, secret, apiKey string
+
+	trust *tls.Config // how the service's certificate is checked; nil: as any
+}
 
 func addServiceFlags(command *cobra.Command, account string) *serviceFlags {
 	f := &serviceFlags{}
@@ -36,35 +41,40 @@ func (f *serviceFlags) addKeyFlag(command *cobra.Command) {
 }
 
 // fill takes from the set-up what was not given. This machine's secrets go to this machine's service only.
-func (f *serviceFlags) fill(cfg config.Config) {
+func (f *serviceFlags) fill(cfg config.Config) (err error) {
 	if f.header == "" {
 		f.header = cfg.WebhookHeader
 	}
 	if f.url != "" {
-		return
+		return nil
 	}
-	f.url = localURL(cfg.Listen)
+	f.url = localURL(cfg)
 	if f.secret == "" {
 		f.secret = firstSecret(cfg)
 	}
+	f.trust, err = localTrust(cfg)
+	return err
 }
 
 // fillKey is fill for what asks for an API key: the first that is the account's, or the first of all where none was named.
-func (f *serviceFlags) fillKey(cfg config.Config) {
+func (f *serviceFlags) fillKey(cfg config.Config) error {
 	own := f.url == ""
-	f.fill(cfg)
+	if err := f.fill(cfg); err != nil {
+		return err
+	}
 	if !own || f.apiKey != "" {
-		return
+		return nil
 	}
 	for _, key := range cfg.APIKeys {
 		if orDefaultAccount(key.Account) == orDefaultAccount(f.account) {
 			f.apiKey = key.Key.Reveal()
-			return
+			return nil
 		}
 	}
 	if f.account == "" && len(cfg.APIKeys) > 0 {
 		f.apiKey = cfg.APIKeys[0].Key.Reveal()
 	}
+	return nil
 }
 
 func orDefaultAccount(name string) string {
@@ -83,7 +93,10 @@ func (f *serviceFlags) ask(ctx context.Context, doing, method string, body any, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	response, err := http.DefaultClient.Do(request.WithContext(ctx))
+	client := &http.Client{Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: f.trust, DisableKeepAlives: true,
+	}}
+	response, err := client.Do(request.WithContext(ctx))
 	if err != nil {
 		return nil, &beginError{fmt.Errorf("ask the service: %w", err)}
 	}

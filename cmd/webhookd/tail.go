@@ -43,22 +43,23 @@ func newTail(proc process) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		url := cfg.NATSURL
-		if flags.url != "" {
-			url = config.NewURL(flags.url)
-		} else if url.Empty() {
-			url = config.NewURL("nats://" + cfg.NATSListen)
+		source := natsbus.Config{URL: flags.url}
+		if flags.url == "" {
+			if source, err = localNATS(cfg, ""); err != nil {
+				return err
+			}
 		}
-		return tail(command.Context(), proc, url, flags)
+		return tail(command.Context(), proc, source, flags)
 	}
 	return command
 }
 
 const reachTimeout = 5 * time.Second
 
-func tail(ctx context.Context, proc process, url config.URL, flags tailFlags) (err error) {
+func tail(ctx context.Context, proc process, source natsbus.Config, flags tailFlags) (err error) {
 	log := slog.New(slog.NewTextHandler(proc.err, &slog.HandlerOptions{Level: slog.LevelWarn}))
-	bus, err := natsbus.Open(ctx, natsbus.Config{URL: url.Reveal(), Name: "webhookd tail", Logger: log})
+	source.Name, source.Logger = "webhookd tail", log
+	bus, err := natsbus.Open(ctx, source)
 	if err != nil {
 		return cannotBegin(err)
 	}
@@ -66,7 +67,7 @@ func tail(ctx context.Context, proc process, url config.URL, flags tailFlags) (e
 	select {
 	case <-bus.Up():
 	case <-time.After(reachTimeout):
-		return &beginError{fmt.Errorf("nothing answers at %s", url)}
+		return &beginError{fmt.Errorf("nothing answers at %s, or it does not let us in", config.NewURL(source.URL))}
 	case <-ctx.Done():
 		return nil
 	}

@@ -42,6 +42,7 @@ type App struct {
 	failed  chan error
 
 	listener net.Listener
+	internal net.Listener // nil where everything is at listener
 	profiles net.Listener // nil unless it is asked for
 	spool    *spool.Spool
 	checking chan struct{} // holds a token while the spool's disk is asked
@@ -53,7 +54,8 @@ type App struct {
 	relay    *relay.Relay
 	live     *live.Board
 	backlog  *backlog.Runner
-	http     *httpapi.Server
+	http     *httpapi.Server // at listener
+	inside   *httpapi.Server // at internal
 	handlers *handlers
 }
 
@@ -78,6 +80,12 @@ func New(ctx context.Context, cfg config.Config, options Options) (_ *App, err e
 		return nil, err
 	}
 	a.stack.push("http listener", func(context.Context) error { return closeListener(a.listener) })
+	if cfg.InternalListen != "" {
+		if a.internal, err = listen(ctx, cfg.InternalListen); err != nil {
+			return nil, err
+		}
+		a.stack.push("internal http listener", func(context.Context) error { return closeListener(a.internal) })
+	}
 	if cfg.PprofListen != "" {
 		if a.profiles, err = listen(ctx, cfg.PprofListen); err != nil {
 			return nil, err
@@ -92,7 +100,7 @@ func New(ctx context.Context, cfg config.Config, options Options) (_ *App, err e
 		return nil, err
 	}
 	a.stack.push("database", func(context.Context) error { return a.store.Close() })
-	if a.bus, err = openBus(ctx, cfg, a.log); err != nil {
+	if a.bus, err = openBus(ctx, cfg, a.log, options.Now); err != nil {
 		return nil, err
 	}
 	a.stack.push("nats", func(context.Context) error { return a.bus.Close() })
@@ -138,19 +146,18 @@ func (a *App) build(options Options) error {
 	if err != nil {
 		return err
 	}
-	a.http = httpapi.New(httpapi.Config{
+	return a.newServers(httpapi.Config{
 		Metrics: scrapes, Live: a.live,
 		Intake: a.ingest, Reader: a.store, Quarantine: a.ingest, Refusals: a.store, Ready: a.ready,
 		WebhookHeader: a.cfg.WebhookHeader, WebhookSecrets: secrets(a.cfg), BodyLimit: a.cfg.BodyLimit,
 		WebhookAccounts: accounts, WebhookSources: a.cfg.WebhookSources, TrustedProxies: a.cfg.TrustedProxies,
 		RateLimitAddress: a.cfg.RateLimitAddress, RateLimitAccount: a.cfg.RateLimitAccount,
+		MaxConnections: a.cfg.MaxConnections, MaxConnectionsAddress: a.cfg.MaxConnectionsAddress,
 		Triggers: a.handlers.service, Directory: a.handlers.service, Handlers: a.handlers.service,
 		TriggerReader: a.store, APIKeys: apiKeys(a.cfg), ReadTokens: readTokens(a.cfg), Tokens: tokens(a.cfg),
-		GuardReads:    !loopback(a.listener.Addr()),
 		DefaultRegion: a.cfg.DefaultRegion, Version: options.Version, Logger: a.log, Now: options.Now,
 		Statistics: statistics(a.cfg), Zone: a.cfg.TimeZone,
 	})
-	return nil
 }
 
 // Start begins to serve, and returns. What fails later is told by Failed.
@@ -170,7 +177,7 @@ func (a *App) Start(ctx context.Context) error {
 	a.run("nats service", a.answerOnNATS, nil)
 	a.run("statistics", a.schema.before(a.backlog.Run), nil)
 	a.run("ingest", a.ingest.Run, func(context.Context) error { a.ingest.Stop(); return nil })
-	a.run("http", func(context.Context) error { return a.http.Serve(a.listener) }, a.http.Shutdown)
+	a.serveHTTP()
 	return nil
 }
 
@@ -209,9 +216,6 @@ func (a *App) Stop(ctx context.Context) error { return a.stack.unwind(ctx) }
 
 // Failed gets an error when a part has ended that should not have; the service is to be stopped then.
 func (a *App) Failed() <-chan error { return a.failed }
-
-// Addr is the host and port of the HTTP API.
-func (a *App) Addr() string { return a.listener.Addr().String() }
 
 // NATSURL is where NATS clients find the events, without credentials.
 func (a *App) NATSURL() string {

@@ -126,6 +126,11 @@ func everySecret(cfg config.Config) []string {
 	for _, token := range cfg.Tokens {
 		all = append(all, token.Secret.Reveal())
 	}
+	for _, user := range cfg.NATSUsers {
+		if user.Nkey == "" {
+			all = append(all, user.Secret.Reveal())
+		}
+	}
 	for _, account := range cfg.Accounts {
 		for _, auth := range account.WebhookAuth {
 			all = append(all, auth.Secret.Reveal())

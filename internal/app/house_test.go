@@ -26,9 +26,11 @@ const module = "webhookd/internal/"
 var house = map[string][]string{
 	"app": {
 		"backlog", "callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "live",
-		"metrics", "natsapi", "natsbus", "rebuild", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite", "trigger",
-		"verify", "web",
+		"metrics", "natsapi", "natsbus", "rebuild", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite", "tlsfile",
+		"trigger", "verify", "web",
 	},
+
+	"tlsfile": {}, // certificates in files
 
 	"config": {"correlate", "dialog", "verify"},
 	"verify": {},                                                                 // who sent a webhook; it knows no account and no route
@@ -92,6 +94,7 @@ var house = map[string][]string{
 	"store/everystore": {
 		"eventtest", "flow", "flow/goflowtest", "store", "store/postgres", "store/postgres/pgtest", "store/sqlite",
 	},
+	"tlsfile/tlstest":       {},
 	"store/postgres/pgtest": {},
 	"store/storetest":       {"correlate", "dialog", "flow", "stats", "store"},
 }
@@ -113,7 +116,7 @@ var owners = map[string][]string{
 	"go.yaml.in/yaml":            {"config", "trigger"},
 	"modernc.org/sqlite":         {"bench", "store/sqlite"},
 	"net/http":                   {"app", "bench", "callout", "chaos", "httpapi", "metrics", "replay", "replay/simulate", "verify", "web"},
-	"testing":                    {"browsertest", "store/everystore", "store/postgres/pgtest", "store/storetest"},
+	"testing":                    {"browsertest", "tlsfile/tlstest", "store/everystore", "store/postgres/pgtest", "store/storetest"},
 }
 
 // pure are the packages that do no I/O, read no clock and draw no random number (design §1).

@@ -82,8 +82,14 @@ func openSpool(cfg config.Config, log *slog.Logger) (*spool.Spool, error) {
 	return opened, nil
 }
 
-func openBus(ctx context.Context, cfg config.Config, log *slog.Logger) (*natsbus.Bus, error) {
+func openBus(ctx context.Context, cfg config.Config, log *slog.Logger, now func() time.Time) (*natsbus.Bus, error) {
+	encrypted, err := encryption(cfg.NATSListenCertFile, cfg.NATSListenKeyFile, log, now)
+	if err != nil {
+		return nil, err
+	}
 	bus, err := natsbus.Open(ctx, natsbus.Config{
+		Credentials: cfg.NATSCredentials, Nkey: cfg.NATSNkey, RootCA: cfg.NATSCAFile, ClientCert: cfg.NATSCertFile,
+		ClientKey: cfg.NATSKeyFile, Users: natsUsers(cfg), TLS: encrypted,
 		URL: cfg.NATSURL.Reveal(), StoreDir: filepath.Join(cfg.DataDir, natsDir), Listen: cfg.NATSListen,
 		WebSocketListen: cfg.NATSWebSocketListen, WebSocketOrigins: cfg.NATSWebSocketOrigins,
 		Replicas: cfg.NATSReplicas, Logger: log,
@@ -138,6 +144,14 @@ func tokens(cfg config.Config) []httpapi.Token {
 		}
 	}
 	return all
+}
+
+func natsUsers(cfg config.Config) []natsbus.User {
+	users := make([]natsbus.User, 0, len(cfg.NATSUsers))
+	for _, user := range cfg.NATSUsers {
+		users = append(users, natsbus.User{Name: user.Name, Account: user.Account, Password: user.Secret.Reveal(), Nkey: user.Nkey})
+	}
+	return users
 }
 
 func secrets(cfg config.Config) []string {

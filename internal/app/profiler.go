@@ -14,13 +14,18 @@ import (
 type profiler struct{ server *http.Server }
 
 func newProfiler() *profiler {
+	return &profiler{&http.Server{Handler: profiles(), ReadHeaderTimeout: 5 * time.Second}}
+}
+
+// profiles answers what is below /debug/pprof/. The command line is not there: it may hold secrets.
+func profiles() http.Handler {
 	mux := http.NewServeMux()
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/cmdline", http.NotFound)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	return &profiler{&http.Server{Handler: mux, ReadHeaderTimeout: 5 * time.Second}}
+	return mux
 }
 
 func (p *profiler) serve(listener net.Listener) error {

@@ -22,7 +22,7 @@ func Republish(ctx context.Context, cfg config.Config, log *slog.Logger, work re
 		return relay.Republished{}, err
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
-	bus, err := openBus(ctx, cfg, log)
+	bus, err := openBus(ctx, cfg, log, time.Now)
 	if err != nil {
 		return relay.Republished{}, err
 	}

@@ -38,13 +38,12 @@ func parseAddress(text string) (string, error) {
 	return text, nil
 }
 
-func parseLoopback(text string) (string, error) {
-	text, err := parseAddress(text)
-	if err == nil && !loopback(text) {
-		return "", fmt.Errorf("%s is not on the loopback interface, and the embedded NATS server lets everybody in; "+
-			"for other machines run a NATS server and set nats_url", text)
+// parseOptionalAddress takes nothing, or an address.
+func parseOptionalAddress(text string) (string, error) {
+	if text == "" {
+		return "", nil
 	}
-	return text, err
+	return parseAddress(text)
 }
 
 // parseDebugAddress takes nothing, or an address that only this machine reaches.
@@ -57,14 +56,6 @@ func parseDebugAddress(text string) (string, error) {
 		return "", fmt.Errorf("%s is not on the loopback interface, and profiles show what is in memory", text)
 	}
 	return text, err
-}
-
-// parseWebSocketAddress takes nothing, or an address that only this machine reaches.
-func parseWebSocketAddress(text string) (string, error) {
-	if text == "" {
-		return "", nil
-	}
-	return parseLoopback(text)
 }
 
 // parseOrigin reads the origin of a page, as a browser tells it.
@@ -121,6 +112,17 @@ func parseDatabaseURL(text string) (URL, error) {
 		return URL{}, errURL
 	case parsed.Scheme != schemePostgres && parsed.Scheme != schemePostgreSQL:
 		return URL{}, errors.New("does not begin with postgres://")
+	}
+	if parsed.Host == "" && strings.HasPrefix(parsed.Query().Get("host"), "/") {
+		return NewURL(text), nil // a socket of this machine
+	}
+	switch mode := parsed.Query().Get("sslmode"); mode {
+	case "disable", "require", "verify-ca", "verify-full":
+	case "":
+		return URL{}, errors.New("does not say how the connection is protected: add ?sslmode=verify-full, or sslmode=disable " +
+			"where nobody else is on the network")
+	default:
+		return URL{}, fmt.Errorf("sslmode %q is none of disable, require, verify-ca, verify-full", mode)
 	}
 	return NewURL(text), nil
 }

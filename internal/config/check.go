@@ -4,6 +4,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 const shortSecret = 16
@@ -14,6 +15,15 @@ func (c Config) Check() error {
 	if len(c.WebhookSecrets) == 0 && !c.Guarded() && !loopback(c.Listen) {
 		return errorf("listen", c.origin("listen"),
 			"%s can be reached from other machines, and no webhook_secret is set: set one, or listen on 127.0.0.1", c.Listen)
+	}
+	if err := c.checkInternal(); err != nil {
+		return err
+	}
+	if err := checkPair("tls_cert_file", "tls_key_file", c.TLSCertFile, c.TLSKeyFile, c); err != nil {
+		return err
+	}
+	if err := c.checkNATS(); err != nil {
+		return err
 	}
 	if c.NATSReplicas > 1 && c.NATSURL.Empty() {
 		return errorf("nats_replicas", c.origin("nats_replicas"),
@@ -30,6 +40,40 @@ func (c Config) Check() error {
 		return err
 	}
 	return c.checkTokens()
+}
+
+// checkInternal sees to it that strangers cannot read what is at internal_listen.
+func (c Config) checkInternal() error {
+	if c.InternalListen == "" {
+		return nil
+	}
+	if c.InternalListen == c.Listen && !strings.HasSuffix(c.Listen, ":0") {
+		return errorf("internal_listen", c.origin("internal_listen"), "%s is also listen: give each an address of its own", c.Listen)
+	}
+	if !loopback(c.InternalListen) && !c.readable() {
+		return errorf("internal_listen", c.origin("internal_listen"), "%s can be reached from other machines, and nothing says who "+
+			"may read: set read_tokens, or listen on 127.0.0.1", c.InternalListen)
+	}
+	return nil
+}
+
+// InternalOnLoopback says whether only this machine can reach InternalListen.
+func (c Config) InternalOnLoopback() bool { return loopback(c.InternalListen) }
+
+// readable says whether there is a token that reads.
+func (c Config) readable() bool {
+	return len(c.ReadTokens) > 0 || slices.ContainsFunc(c.Tokens, func(token Token) bool { return token.Has(ScopeRead) })
+}
+
+// checkPair sees to it that a certificate has its key, and a key its certificate.
+func checkPair(certKey, keyKey, cert, key string, c Config) error {
+	switch {
+	case cert == "" && key != "":
+		return errorf(keyKey, c.origin(keyKey), "it is the key of a certificate: set %s, too", certKey)
+	case cert != "" && key == "":
+		return errorf(certKey, c.origin(certKey), "a certificate needs its key: set %s, too", keyKey)
+	}
+	return nil
 }
 
 // checkTokens sees to it that no secret is in two places, where it would mean two things.
@@ -89,7 +133,7 @@ func (c Config) Warnings() []string {
 	for _, token := range c.ReadTokens {
 		tokens = append(tokens, token.Token)
 	}
-	warnings := slices.Concat(guessable("webhook_secret", c.WebhookSecrets), guessable("api_keys", keys),
+	warnings := slices.Concat(c.exposed(), guessable("webhook_secret", c.WebhookSecrets), guessable("api_keys", keys),
 		guessable("read_tokens", tokens))
 	for _, token := range c.Tokens {
 		if len(token.Secret.Reveal()) < shortSecret {
@@ -103,6 +147,24 @@ func (c Config) Warnings() []string {
 			own = append(own, auth.Secret)
 		}
 		warnings = append(warnings, guessable("accounts: "+name+": webhook_auth", own)...)
+	}
+	return warnings
+}
+
+// exposed warns of what goes over networks, or is shown, without protection.
+func (c Config) exposed() []string {
+	var warnings []string
+	if !loopback(c.Listen) && c.TLSCertFile == "" && len(c.TrustedProxies) == 0 {
+		warnings = append(warnings, "listen: "+c.Listen+" is not encrypted, and webhooks hold secrets, numbers and names: set "+
+			"tls_cert_file, or put a proxy with TLS before it and name it in trusted_proxies")
+	}
+	if !loopback(c.InternalListen) && c.InternalListen != "" && c.TLSCertFile == "" {
+		warnings = append(warnings, "internal_listen: "+c.InternalListen+" is not encrypted, and tokens, numbers and names go over "+
+			"it: set tls_cert_file, unless nobody else is on that network")
+	}
+	if len(c.TrustedProxies) > 0 && loopback(c.Listen) && c.InternalListen == "" && !c.readable() {
+		warnings = append(warnings, "read_tokens: there are none, so whoever reaches this service through its proxy can read all "+
+			"calls: set read_tokens, or internal_listen")
 	}
 	return warnings
 }

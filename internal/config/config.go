@@ -17,16 +17,28 @@ import (
 
 // Config is the whole set-up of one process. [Load] fills and checks it; [Default] gives the defaults.
 type Config struct {
-	Listen        string        // host:port of the HTTP API; port 0 takes any free one
-	DataDir       string        // directory of everything that is kept locally
-	DatabaseURL   URL           // Postgres; empty: embedded SQLite under DataDir
-	CommitTimeout time.Duration // how long a webhook waits for the database before it goes to the spool
-	SpoolDir      string        // directory of the spool; empty: one under DataDir
-	SpoolLimit    int64         // most that the spool may hold, in bytes
-	NATSURL       URL           // NATS servers, separated by commas; empty: embedded server under DataDir
-	NATSListen    string        // host:port of the embedded NATS server, loopback only; port 0 takes any free one
-	// NATSWebSocketListen is the host:port of the embedded NATS server's WebSocket, loopback only; empty: none.
-	NATSWebSocketListen  string
+	Listen string // host:port of the HTTP API; port 0 takes any free one
+	// InternalListen is the host:port of what is not for those outside; empty: it is at Listen, too.
+	InternalListen        string
+	TLSCertFile           string        // PEM; empty: plain HTTP
+	TLSKeyFile            string        // PEM
+	MaxConnections        int           // open at once, at each address
+	MaxConnectionsAddress int           // of them, held by one source address; 0: any number
+	DataDir               string        // directory of everything that is kept locally
+	DatabaseURL           URL           // Postgres; empty: embedded SQLite under DataDir
+	CommitTimeout         time.Duration // how long a webhook waits for the database before it goes to the spool
+	SpoolDir              string        // directory of the spool; empty: one under DataDir
+	SpoolLimit            int64         // most that the spool may hold, in bytes
+	NATSURL               URL           // NATS servers, separated by commas; empty: embedded server under DataDir
+	NATSListen            string        // host:port of the embedded NATS server; port 0 takes any free one
+	// NATSWebSocketListen is the host:port of the embedded NATS server's WebSocket; empty: none.
+	NATSWebSocketListen string
+	// How this service logs in to the servers of NATSURL: files, each of which may be empty.
+	NATSCredentials, NATSNkey, NATSCAFile, NATSCertFile, NATSKeyFile string
+	// How others come in to the embedded server: its certificate, empty for none, and who they are; no users: everybody.
+	NATSListenCertFile, NATSListenKeyFile string
+	NATSUsers                             []NATSUser
+
 	NATSWebSocketOrigins []string              // origins of the pages that may connect there
 	NATSReplicas         int                   // copies of the stream and of the bucket in the NATS cluster
 	PprofListen          string                // host:port of the profiler, loopback only; empty: none

@@ -158,6 +158,16 @@ func parseRate(text string) (int, error) {
 	return parsed, nil
 }
 
+const minConnections = 16 // a server that cannot be asked whether it is ready while a few webhooks come is none
+
+func parseConnections(text string) (int, error) {
+	parsed, err := strconv.Atoi(text)
+	if err != nil || parsed < minConnections || parsed > maxRate {
+		return 0, fmt.Errorf("%q is no whole number from %d to %d", text, minConnections, maxRate)
+	}
+	return parsed, nil
+}
+
 func parseAny(text string) (string, error) { return text, nil }
 
 func parseDirectory(text string) (string, error) {

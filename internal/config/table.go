@@ -52,6 +52,36 @@ var table = []option{
 			"`webhook_secret` is set.",
 	}, func(c *Config) *string { return &c.Listen }, parseAddress, quote),
 	field(option{
+		key: "internal_listen", value: formAddress,
+		help: "address for everything but webhooks and the trigger API: calls, pages, metrics, profiles; empty: all is at listen",
+		more: "With it, `listen` has only what those outside need: `/v1/webhooks`, `/v1/events`, `/v1/subscribers`, `/v1/topics`, " +
+			"`/healthz` and `/readyz`; everything else is answered 404 there. This address has all of it, and Go's profiler at " +
+			"`/debug/pprof/` for those who may see every account. An address that is not on the loopback interface is refused " +
+			"unless there are `read_tokens`, or a token with the scope `read`.",
+	}, func(c *Config) *string { return &c.InternalListen }, parseOptionalAddress, quote),
+	field(option{
+		key: "tls_cert_file", value: formFile,
+		help: "PEM file of the certificate, followed by its issuers', with which listen speaks HTTPS; empty: plain HTTP",
+		more: "TLS 1.2 and 1.3. The files are looked at again as connections come, once a second at most, and a new certificate is " +
+			"taken without a restart; one that cannot be used is told in the log, and the one before stays. `internal_listen` " +
+			"speaks HTTPS too, unless it is on the loopback interface.",
+	}, func(c *Config) *string { return &c.TLSCertFile }, parseAny, quote),
+	field(option{
+		key: "tls_key_file", value: formFile,
+		help: "PEM file of the key of tls_cert_file",
+	}, func(c *Config) *string { return &c.TLSKeyFile }, parseAny, quote),
+	field(option{
+		key: "max_connections", value: formNumber, fallback: "4096",
+		help: "connections that may be open at once, at each address; one more is answered 503 and closed",
+		more: "From 16 to 1000000. Each takes a file descriptor: the limit of the process has to leave room.",
+	}, func(c *Config) *int { return &c.MaxConnections }, parseConnections, number),
+	field(option{
+		key: "max_connections_address", value: formNumber, fallback: "0",
+		help: "connections that one source address may hold open at once; 0: any number",
+		more: "One more is closed without a word. An IPv6 client counts by its /64, and `trusted_proxies` are not counted. A PBX " +
+			"needs one for each webhook that it sends at the same time.",
+	}, func(c *Config) *int { return &c.MaxConnectionsAddress }, parseRate, number),
+	field(option{
 		key: "data_dir", value: "directory", fallback: "./data",
 		help: "directory of everything that is kept locally; made if absent",
 		more: "The spool lives there, and the embedded database and the embedded NATS server, when they are used. Two " +
@@ -60,7 +90,10 @@ var table = []option{
 	field(option{
 		key: "database_url", value: "URL",
 		help: "Postgres, as postgres://user:password@host:port/database; empty: embedded SQLite",
-		more: "Special characters in a password must be percent-encoded.",
+		more: "Special characters in a password must be percent-encoded. It has to say how the connection is protected: " +
+			"`?sslmode=verify-full&sslrootcert=/etc/webhookd/postgres-ca.pem` encrypts it and makes sure that it is the right server; " +
+			"`verify-ca` does not look at the host name, `require` at no certificate, and `disable` does not encrypt. " +
+			"`sslrootcert=system` takes the system's authorities; `sslcert` and `sslkey` are files of a certificate of ours.",
 	}, func(c *Config) *URL { return &c.DatabaseURL }, parseDatabaseURL, URL.String),
 	field(option{
 		key: "commit_timeout", value: formDuration, fallback: "2s",
@@ -85,18 +118,63 @@ var table = []option{
 		more: "Several servers of one cluster are separated by commas. The schemes are nats, tls, ws and wss.",
 	}, func(c *Config) *URL { return &c.NATSURL }, parseNATSURL, URL.String),
 	field(option{
+		key: "nats_credentials", value: formFile,
+		help: "credentials file (.creds) with which this service logs in to the NATS servers; empty: none",
+		more: "As `nsc` writes it: a JWT and its seed. It is read again at each connection. Only with `nats_url`; an alternative to " +
+			"`nats_nkey`, and to user and password in `nats_url`.",
+	}, func(c *Config) *string { return &c.NATSCredentials }, parseAny, quote),
+	field(option{
+		key: "nats_nkey", value: formFile,
+		help: "file with the seed of an nkey with which this service logs in to the NATS servers; empty: none",
+		more: "The seed of a user, which begins with `SU`. Only with `nats_url`.",
+	}, func(c *Config) *string { return &c.NATSNkey }, parseAny, quote),
+	field(option{
+		key: "nats_ca_file", value: formFile,
+		help: "PEM file of the authorities that the NATS servers' certificates are checked against; empty: the system's",
+		more: "With it the connection is always encrypted. Without it, it is where a server asks for it, or its URL begins with " +
+			"tls:// or wss://. Only with `nats_url`.",
+	}, func(c *Config) *string { return &c.NATSCAFile }, parseAny, quote),
+	field(option{
+		key: "nats_cert_file", value: formFile,
+		help: "PEM file of the certificate that this service shows to the NATS servers; empty: none",
+		more: "For servers that verify their clients. It is read again at each connection. Only with `nats_url`.",
+	}, func(c *Config) *string { return &c.NATSCertFile }, parseAny, quote),
+	field(option{
+		key: "nats_key_file", value: formFile,
+		help: "PEM file of the key of nats_cert_file",
+	}, func(c *Config) *string { return &c.NATSKeyFile }, parseAny, quote),
+	field(option{
 		key: "nats_listen", value: formAddress, fallback: "127.0.0.1:4222",
-		help: "address of the embedded NATS server, on the loopback interface only",
-		more: "Unused when `nats_url` is set. The embedded server asks nobody who they are, which is why no other " +
-			"interface is allowed. Port 0 takes any free port.",
-	}, func(c *Config) *string { return &c.NATSListen }, parseLoopback, quote),
+		help: "address of the embedded NATS server",
+		more: "Unused when `nats_url` is set. Without `nats_users` the embedded server asks nobody who they are; an address that is " +
+			"not on the loopback interface takes `nats_users` and `nats_listen_cert_file`. Port 0 takes any free port.",
+	}, func(c *Config) *string { return &c.NATSListen }, parseAddress, quote),
+	field(option{
+		key: "nats_listen_cert_file", value: formFile,
+		help: "PEM file of the certificate of the embedded NATS server, which is then reached over TLS only; empty: none",
+		more: "For `nats_websocket_listen`, too. A new certificate is taken without a restart, as with `tls_cert_file`.",
+	}, func(c *Config) *string { return &c.NATSListenCertFile }, parseAny, quote),
+	field(option{
+		key: "nats_listen_key_file", value: formFile,
+		help: "PEM file of the key of nats_listen_cert_file",
+	}, func(c *Config) *string { return &c.NATSListenKeyFile }, parseAny, quote),
+	{
+		key: "nats_users", value: "list", fileOnly: true,
+		help: "who may connect to the embedded NATS server, and whose events and calls they see; empty: everybody, and all",
+		more: "In the file only. Each has a `name`, and either a password, as `secret`, `secret_env` or `secret_file` (as in " +
+			"`accounts`), or an `nkey`, the public key of a user (it begins with `U`), with which it logs in without a name. With an " +
+			"`account` it sees the events, live calls and answers of that account alone; without one, of every account. Nobody may " +
+			"publish events. docs/nats-events.md says what a user of one account can do. Unused when `nats_url` is set.",
+		read: (*Config).readNATSUsers,
+		show: showNATSUsers,
+	},
 	field(option{
 		key: "nats_websocket_listen", value: formAddress,
-		help: "address of the embedded NATS server for clients in browsers (WebSocket), loopback only; empty: none",
-		more: "Unused when `nats_url` is set. Pages may read events and live calls there, and ask, but not publish. To let in " +
-			"browsers of other machines, put a proxy with TLS, and with a login, before it, or run a NATS server of your own. " +
+		help: "address of the embedded NATS server for clients in browsers (WebSocket); empty: none",
+		more: "Unused when `nats_url` is set. Pages may read events and live calls there, and ask, but not publish; with " +
+			"`nats_users` they log in. What an address takes that is not on the loopback interface is as with `nats_listen`. " +
 			"Port 0 takes any free port.",
-	}, func(c *Config) *string { return &c.NATSWebSocketListen }, parseWebSocketAddress, quote),
+	}, func(c *Config) *string { return &c.NATSWebSocketListen }, parseOptionalAddress, quote),
 	list(option{
 		key: "nats_websocket_origins", value: "origin",
 		help: "origins of the pages that may connect to nats_websocket_listen, as https://board.example.com",
@@ -233,7 +311,7 @@ var table = []option{
 		more: "In whole seconds. Such calls are left out of service level and abandon rate. A question may give another one.",
 	}, func(c *Config) *duration { return (*duration)(&c.AbandonAfter) }, parseThreshold, duration.String),
 	field(option{
-		key: "handlers_file", named: "handlers", value: "file",
+		key: "handlers_file", named: "handlers", value: formFile,
 		help: "YAML file of the handlers that are kept in files; empty: none",
 		more: "Read at start and on SIGHUP, as a whole or not at all. `webhookd handlers lint` checks one.",
 	}, func(c *Config) *string { return &c.HandlersFile }, parseAny, quote),
@@ -310,6 +388,7 @@ var table = []option{
 
 const (
 	formAddress  = "host:port"
+	formFile     = "file"
 	formDuration = "duration"
 	formNumber   = "number"
 	formMap      = "map"

@@ -147,8 +147,8 @@ type Config struct {
 	MaxConnections int           // open at once; more are answered 503
 	// MaxConnectionsAddress is how many of those one address may hold open; more are closed without a word. 0: any number.
 	MaxConnectionsAddress int
-	MaxStreams     int           // of those; more are answered 503
-	Heartbeat      time.Duration // between two signs of life of a stream that has nothing to say
+	MaxStreams            int           // of those; more are answered 503
+	Heartbeat             time.Duration // between two signs of life of a stream that has nothing to say
 
 	// DefaultRegion is where a number without a country code is taken to be (ISO 3166-1 alpha-2). It must be the
 	// region that calls are derived with, or national numbers are not found.

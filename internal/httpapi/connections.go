@@ -35,7 +35,7 @@ type connections struct {
 	mu       sync.Mutex
 	open     map[*connection]struct{}
 	held     map[string]int // of open, by address; kept only with perAddress
-	stopping time.Time          // until when silent connections are kept; zero while the server runs
+	stopping time.Time      // until when silent connections are kept; zero while the server runs
 }
 
 func newConnections(ln net.Listener, cfg Config) *connections {
@@ -139,8 +139,8 @@ type connection struct {
 	net.Conn
 	owner  *connections
 	from   string // under what it is counted; "" if it is not
-	heard  bool // a byte has come in; guarded by owner.mu
-	known  bool // the same, for the one goroutine that reads
+	heard  bool   // a byte has come in; guarded by owner.mu
+	known  bool   // the same, for the one goroutine that reads
 	linger atomic.Bool
 }
 

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/valyala/fasthttp"
@@ -17,7 +18,8 @@ const readerKey = "reader"
 type reader struct {
 	account string // whose data may be seen; "" for every account's
 	scopes  Scope
-	session bool // known by a cookie, not by a header
+	session bool      // known by a cookie, not by a header
+	until   time.Time // when the session ends; zero without one
 }
 
 // bearer gives what stands behind the scheme Bearer in a request's Authorization.

@@ -114,7 +114,9 @@ func (s *Server) sessionOf(c *fiber.Ctx) (reader, bool) {
 	for i := range s.credentials {
 		one := &s.credentials[i]
 		if one.id == content.Credential && hmac.Equal(one.markOf(content.Expires), content.Mark[:]) {
-			return one.who, s.cfg.Now().Unix() < content.Expires
+			who := one.who
+			who.until = time.Unix(content.Expires, 0)
+			return who, s.cfg.Now().Before(who.until)
 		}
 	}
 	return reader{}, false

@@ -47,8 +47,8 @@ func (s streamed) enter() bool {
 
 func (s streamed) leave() { <-s }
 
-// answerStream answers with a stream of what produce sends, until the client leaves, the server stops or produce
-// returns. produce is called in a goroutine that ends before the stream does; it has to return when its context is done.
+// answerStream answers with a stream of what produce sends, until the client leaves, the server stops, the session that it
+// was opened in ends, or produce returns. produce is called in a goroutine that ends before the stream does; it has to return when its context is done.
 func (s *Server) answerStream(c *fiber.Ctx, produce func(ctx context.Context, send func(frame []byte) error) error) error {
 	c.Set(fiber.HeaderContentType, mimeEventStream)
 	c.Set("X-Accel-Buffering", "no") // a proxy that collects answers would hold events back
@@ -62,20 +62,31 @@ func (s *Server) answerStream(c *fiber.Ctx, produce func(ctx context.Context, se
 				"and have pages share one stream where they can.",
 		}
 	}
-	conn := c.Context().Conn()
+	conn, until := c.Context().Conn(), readerOf(c).until
 	// The writer runs after this handler, in a goroutine of fasthttp's: nothing of c may be used in it.
 	c.Context().SetBodyStreamWriter(func(w *bufio.Writer) {
 		defer s.streams.leave()
-		s.writeStream(conn, w, produce)
+		ctx, cancel := s.streamContext(until)
+		defer cancel()
+		s.writeStream(ctx, conn, w, produce)
 	})
 	return nil
 }
 
+// streamContext ends with the session that a stream was opened in, and in any case when the server stops.
+func (s *Server) streamContext(until time.Time) (context.Context, context.CancelFunc) {
+	if until.IsZero() {
+		return context.WithCancel(s.streaming)
+	}
+	return context.WithTimeout(s.streaming, until.Sub(s.cfg.Now()))
+}
+
 // writeStream writes one stream to its end.
 func (s *Server) writeStream(
-	conn net.Conn, w *bufio.Writer, produce func(ctx context.Context, send func(frame []byte) error) error,
+	ctx context.Context, conn net.Conn, w *bufio.Writer,
+	produce func(ctx context.Context, send func(frame []byte) error) error,
 ) {
-	ctx, cancel := context.WithCancel(s.streaming)
+	ctx, cancel := context.WithCancel(ctx)
 	frames := make(chan []byte)
 	go func() {
 		defer close(frames)

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -323,4 +324,24 @@ func TestWhatCannotBeStreamedIsTold(t *testing.T) {
 
 	without := setup(t, nil)
 	requireProblem(t, without.get(t, "/v1/stream"), 404, "route_not_found")
+}
+
+func TestAStreamEndsWithItsSession(t *testing.T) {
+	t.Parallel()
+	const left = 4 * time.Second
+	var later atomic.Int64
+	s := setupStreams(t, func(cfg *httpapi.Config) {
+		withTokens(cfg)
+		cfg.Now = func() time.Time { return time.Now().Add(time.Duration(later.Load())) }
+	})
+	session := []string{"Cookie", logIn(t, s.bundle, tokenOfAll)}
+	later.Store(int64(30*24*time.Hour - left))
+	begun := time.Now()
+	stream := s.open(t, "/v1/stream", session...)
+	for stream.lines.Scan() { // to its end
+	}
+	require.NoError(t, stream.lines.Err())
+	require.NoError(t, s.wait.Err(), "it did not end")
+	require.Greater(t, time.Since(begun), left/2, "it was open until then")
+	requireProblem(t, s.get(t, "/v1/stream", session...), 401, "read_token_refused")
 }

@@ -5,6 +5,8 @@ package natsbus
 
 import (
 	"context"
+	"crypto/rand"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -30,16 +32,25 @@ type Config struct {
 	// URL of the cluster, several separated by commas ("nats://a:4222,nats://b:4222"). Empty: a server is run inside
 	// this process.
 	URL string
-	// Credentials is the path of a NATS credentials file, RootCA that of a PEM file with the cluster's authority. Only
-	// with URL; both may be empty.
-	Credentials string
-	RootCA      string
+	// Trust is how the servers are checked; nil: by RootCA, or the system's authorities.
+	Trust *tls.Config
+	// How the cluster is logged in to, and what it is checked by: paths, each of which may be empty. Credentials is a
+	// credentials file, Nkey one with the seed of a user, RootCA a PEM file with the cluster's authorities, ClientCert and
+	// ClientKey PEM files of a certificate of ours. Only with URL.
+	Credentials           string
+	Nkey                  string
+	RootCA                string
+	ClientCert, ClientKey string
 
 	// StoreDir is where the embedded server keeps its streams. It must not be shared with another process.
 	StoreDir string
-	// Listen is the embedded server's address for other NATS clients, DefaultListen if empty. It must be loopback:
-	// the embedded server has no authentication. Port 0 or -1 takes a free one, see [Bus.URL].
+	// Listen is the embedded server's address for other NATS clients, DefaultListen if empty. It must be loopback unless
+	// there are Users and TLS. Port 0 or -1 takes a free one, see [Bus.URL].
 	Listen string
+	// Users may connect to the embedded server; none: everybody may, and sees everything.
+	Users []User
+	// TLS is how connections to the embedded server are encrypted, those over the WebSocket too; nil: they are not.
+	TLS *tls.Config
 
 	// WebSocketListen is the embedded server's address for clients in browsers, with the rules of Listen; empty: none.
 	WebSocketListen string
@@ -88,11 +99,13 @@ type Bus struct {
 	config Config
 	log    *slog.Logger
 	server *server.Server // nil with a cluster
-	conn   *nats.Conn
-	js     jetstream.JetStream
-	link   *link
-	closed chan struct{} // closed when the connection is, for good
-	bucket atomic.Pointer[bucket]
+	// password is that of our own connection to the embedded server, which nobody else knows.
+	password string
+	conn     *nats.Conn
+	js       jetstream.JetStream
+	link     *link
+	closed   chan struct{} // closed when the connection is, for good
+	bucket   atomic.Pointer[bucket]
 }
 
 // Open connects. With a URL it does not wait for the cluster and does not fail when that is away: the connection is
@@ -104,7 +117,8 @@ func Open(ctx context.Context, config Config) (*Bus, error) {
 	b := &Bus{config: config.withDefaults(), link: newLink(), closed: make(chan struct{})}
 	b.log = b.config.Logger
 	if b.config.URL == "" {
-		embedded, err := startServer(b.config)
+		b.password = rand.Text()
+		embedded, err := startServer(b.config, b.password)
 		if err != nil {
 			return nil, err
 		}
@@ -125,9 +139,13 @@ func Open(ctx context.Context, config Config) (*Bus, error) {
 func (b *Bus) connect() error {
 	urls := b.config.URL
 	if b.server != nil {
-		urls = b.server.ClientURL()
+		urls = "nats://" + b.server.Addr().String() // within the process, where nothing is encrypted
 	}
-	conn, err := nats.Connect(urls, b.options()...)
+	options, err := b.options()
+	if err != nil {
+		return err
+	}
+	conn, err := nats.Connect(urls, options...)
 	if err != nil {
 		return fmt.Errorf("connect to nats: %w", err)
 	}

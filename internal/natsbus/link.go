@@ -85,7 +85,7 @@ func (l *link) whole(ctx context.Context) (context.Context, context.CancelFunc) 
 	}
 }
 
-func (b *Bus) options() []nats.Option {
+func (b *Bus) options() ([]nats.Option, error) {
 	options := []nats.Option{
 		nats.Name(b.config.Name),
 		nats.RetryOnFailedConnect(true),
@@ -126,13 +126,8 @@ func (b *Bus) options() []nats.Option {
 		}),
 	}
 	if b.server != nil {
-		options = append(options, nats.InProcessServer(b.server))
+		return append(options, nats.InProcessServer(b.server), nats.UserInfo(ownUser, b.password)), nil
 	}
-	if b.config.Credentials != "" {
-		options = append(options, nats.UserCredentials(b.config.Credentials))
-	}
-	if b.config.RootCA != "" {
-		options = append(options, nats.RootCAs(b.config.RootCA))
-	}
-	return options
+	login, err := b.config.Login()
+	return append(options, login...), err
 }

@@ -15,8 +15,9 @@ import (
 var (
 	// ErrListen says that the embedded server cannot have its address: it is taken, or not one of this machine.
 	ErrListen = errors.New("nats address cannot be listened on")
-	// ErrNotLoopback says that the embedded server's address can be reached from elsewhere. It has no authentication.
-	ErrNotLoopback = errors.New("embedded nats listens on a loopback address only")
+	// ErrNotLoopback says that the embedded server's address can be reached from elsewhere. It has no users or no
+	// certificate.
+	ErrNotLoopback = errors.New("embedded nats without users and certificate listens on a loopback address only")
 )
 
 const readyTimeout = 20 * time.Second
@@ -28,8 +29,9 @@ const readyTimeout = 20 * time.Second
 // stream has no Raft log, and flushPendingMsgsLocked calls Sync only with SyncAlways). That outlives a SIGKILL of this
 // process, for the pages are the kernel's by then, but not a power cut or a crash of the machine. The relay moves on
 // with the PubAck and never sends the row again, so a PubAck has to mean "on disk".
-func startServer(config Config) (*server.Server, error) {
-	host, port, err := listenAddress(config.Listen)
+func startServer(config Config, password string) (*server.Server, error) {
+	guarded := len(config.Users) > 0 && config.TLS != nil
+	host, port, err := listenAddress(config.Listen, guarded)
 	if err != nil {
 		return nil, err
 	}
@@ -46,7 +48,8 @@ func startServer(config Config) (*server.Server, error) {
 		NoSigs:                 true,
 		DisableJetStreamBanner: true,
 	}
-	if err := openWebSocket(options, config.WebSocketListen, config.WebSocketOrigins); err != nil {
+	admit(options, config, password)
+	if err := openWebSocket(options, config, guarded); err != nil {
 		return nil, err
 	}
 	embedded, err := server.NewServer(options)
@@ -61,7 +64,7 @@ func startServer(config Config) (*server.Server, error) {
 		embedded.WaitForShutdown()
 		// Was it the address, taken since it was tried? The server tells only people.
 		for _, listen := range []string{config.Listen, config.WebSocketListen} {
-			if _, _, err := listenAddress(listen); listen != "" && err != nil {
+			if _, _, err := listenAddress(listen, guarded); listen != "" && err != nil {
 				return nil, err
 			}
 		}
@@ -76,13 +79,13 @@ func startServer(config Config) (*server.Server, error) {
 }
 
 // listenAddress reads Config.Listen. It tries the address before the server does, because the server opens its store
-// first, and another process's store must not be touched.
-func listenAddress(listen string) (host string, port int, err error) {
+// first, and another process's store must not be touched. Only a guarded server may be reached by other machines.
+func listenAddress(listen string, guarded bool) (host string, port int, err error) {
 	host, text, err := net.SplitHostPort(listen)
 	if err != nil {
 		return "", 0, fmt.Errorf("read nats address %q: %w: %w", listen, ErrListen, err)
 	}
-	if ip := net.ParseIP(host); host != "localhost" && (ip == nil || !ip.IsLoopback()) {
+	if ip := net.ParseIP(host); !guarded && host != "localhost" && (ip == nil || !ip.IsLoopback()) {
 		return "", 0, fmt.Errorf("read nats address %q: %w", listen, ErrNotLoopback)
 	}
 	port, err = strconv.Atoi(text)

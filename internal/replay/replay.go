@@ -7,6 +7,7 @@ package replay
 
 import (
 	"context"
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -26,7 +27,9 @@ type Options struct {
 	Account string
 	// Header and Secret are sent with every request, unless Secret is "".
 	Header, Secret string
-	Speed          Speed
+	// TLS is how the certificate of a URL with https is checked; nil: by the system's authorities.
+	TLS   *tls.Config
+	Speed Speed
 	// Connections is how many requests may be under way at once, at least 1. With one, webhooks are sent in the order
 	// of the file, each after the answer to the one before; with more, that holds for those of one dialog.
 	Connections int
@@ -52,6 +55,7 @@ func New(options Options) (*Player, error) {
 	}
 	transport := &http.Transport{
 		Proxy:               http.ProxyFromEnvironment,
+		TLSClientConfig:     options.TLS,
 		MaxIdleConnsPerHost: options.Connections,
 		MaxConnsPerHost:     options.Connections,
 		IdleConnTimeout:     idleTimeout,

@@ -1,0 +1,125 @@
+package main
+
+import (
+	"encoding/json"
+	"io"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/nats-io/nats.go"
+	"github.com/stretchr/testify/assert"
+	"github.com/stretchr/testify/require"
+
+	"webhookd/internal/tlsfile/tlstest"
+)
+
+// A service as one would put it on the internet: what is public speaks TLS and has nothing to look at, what is internal has
+// tokens, the embedded NATS server has users and TLS.
+func TestAServiceOnTheInternet(t *testing.T) {
+	t.Parallel()
+	dir, authority := t.TempDir(), tlstest.NewAuthority(t)
+	certFile, keyFile := authority.Issue(dir, "webhooks.example.com")
+	file := filepath.Join(dir, "webhookd.yaml")
+	write := strings.NewReplacer("CERT", certFile, "KEY", keyFile, "DIR", dir).Replace(`
+internal_listen: 127.0.0.1:0
+tls_cert_file: CERT
+tls_key_file: KEY
+nats_listen_cert_file: CERT
+nats_listen_key_file: KEY
+data_dir: DIR/data
+webhook_secret: the-secret-of-the-pbx
+read_tokens: [the-token-of-the-board]
+nats_users:
+  - {name: crm, account: crm, secret: the-password-of-crm}
+  - {name: everybody, secret: "the password: of all"}
+`)
+	require.NoError(t, os.WriteFile(file, []byte(write), 0o600))
+	demo, err := filepath.Abs(filepath.Join(top, "fixtures", "outbound_answered", "webhooks.ndjson"))
+	require.NoError(t, err)
+	s := startService(t, nil, "--config", file, "--demo", demo, "--settle-delay", "1s")
+	var where struct {
+		Internal string `json:"internal"`
+		NATS     string `json:"nats"`
+	}
+	for line := range strings.Lines(s.stderr.text()) {
+		if strings.Contains(line, `"msg":"serving"`) {
+			require.NoError(t, json.Unmarshal([]byte(line), &where))
+		}
+	}
+	require.True(t, strings.HasPrefix(where.Internal, "http://127.0.0.1:"), "on loopback nothing is to be encrypted")
+	require.True(t, strings.HasPrefix(where.NATS, "tls://127.0.0.1:"), where.NATS)
+	s.next(s.stdout, "call_ended") // the demonstration found its way through all of it
+
+	trust := authority.Client()
+	transport := &http.Transport{TLSClientConfig: trust, DisableKeepAlives: true}
+	client := &http.Client{Transport: transport, Timeout: patience}
+	status := func(url string, headers ...string) int {
+		t.Helper()
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodGet, url, nil)
+		require.NoError(t, err)
+		for i := 0; i < len(headers); i += 2 {
+			request.Header.Set(headers[i], headers[i+1])
+		}
+		response, err := client.Do(request)
+		require.NoError(t, err)
+		defer response.Body.Close()
+		_, err = io.Copy(io.Discard, response.Body)
+		require.NoError(t, err)
+		return response.StatusCode
+	}
+	public, token := "https://"+s.HTTP, []string{"Authorization", "Bearer the-token-of-the-board"}
+	assert.Equal(t, 200, status(public+"/readyz"))
+	assert.Equal(t, 404, status(public+"/v1/calls", token...))
+	assert.Equal(t, 404, status(public+"/metrics", token...))
+	assert.Equal(t, 401, status(where.Internal+"/v1/calls"))
+	assert.Equal(t, 200, status(where.Internal+"/v1/calls", token...))
+	assert.Equal(t, 200, status(where.Internal+"/metrics", token...))
+	assert.Equal(t, 200, status(where.Internal+"/debug/pprof/goroutine?debug=1", token...))
+	assert.Equal(t, 404, status(where.Internal+"/debug/pprof/cmdline", token...), "the command line may hold secrets")
+	assert.Equal(t, 401, status(where.Internal+"/debug/pprof/goroutine"))
+
+	// A new certificate is taken while it runs.
+	renewed := tlstest.NewAuthority(t)
+	renewed.Issue(dir, "webhooks.example.com")
+	transport.TLSClientConfig = renewed.Client()
+	require.Eventually(t, func() bool {
+		response, err := client.Get(public + "/healthz")
+		if err != nil {
+			return false
+		}
+		return response.Body.Close() == nil && response.StatusCode == http.StatusOK
+	}, patience, 50*time.Millisecond)
+
+	// On NATS, too: it is the same file. Nobody comes in without saying who they are.
+	_, err = nats.Connect(where.NATS, nats.Secure(renewed.Client()))
+	require.ErrorIs(t, err, nats.ErrAuthorization)
+	crm, err := nats.Connect(where.NATS, nats.Secure(renewed.Client()), nats.UserInfo("crm", "the-password-of-crm"),
+		nats.CustomInboxPrefix("_INBOX.crm"))
+	require.NoError(t, err)
+	t.Cleanup(crm.Close)
+	answer, err := crm.Request("webhookd.calls.active.crm", nil, patience)
+	require.NoError(t, err)
+	assert.JSONEq(t, `{"calls":[],"next":null}`, string(answer.Data))
+
+	// Commands find it by the same set-up, and trust the certificate that is in it.
+	found := filepath.Join(dir, "found.yaml")
+	write = strings.Replace(write, "internal_listen: 127.0.0.1:0", "internal_listen: "+strings.TrimPrefix(where.Internal, "http://"), 1)
+	write += "nats_listen: " + strings.TrimPrefix(where.NATS, "tls://") + "\n"
+	require.NoError(t, os.WriteFile(found, []byte(write), 0o600))
+	tail := start(t, nil, "tail", "--config", found, "--all", "--count", "1")
+	assert.Zero(t, tail.wait())
+	assert.Contains(t, tail.stdout.text(), "dialog_ringing")
+	assert.Zero(t, start(t, nil, "replay", "--config", found, demo).wait())
+	found = filepath.Join(dir, "outside.yaml")
+	write = strings.Replace(write, "internal_listen: ", "listen: "+s.HTTP+" # ", 1)
+	require.NoError(t, os.WriteFile(found, []byte(write), 0o600))
+	assert.Zero(t, start(t, nil, "replay", "--config", found, demo).wait(), "over TLS, too")
+
+	for _, secret := range []string{"the-secret-of-the-pbx", "the-token-of-the-board", "the-password-of-crm", "the password: of all"} {
+		assert.NotContains(t, s.stderr.text()+s.stdout.text(), secret)
+	}
+}
