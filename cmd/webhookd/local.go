@@ -98,5 +98,5 @@ func localNATS(cfg config.Config, url string) (natsbus.Config, error) {
 			return made, nil
 		}
 	}
-	return made, &usageError{"nats_users has nobody who has a password and sees all accounts: give --nats-url with one who may read"}
+	return made, &usageError{"nobody of nats_users has a password and sees all accounts: give --nats-url with one who may read"}
 }

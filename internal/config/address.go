@@ -113,18 +113,28 @@ func parseDatabaseURL(text string) (URL, error) {
 	case parsed.Scheme != schemePostgres && parsed.Scheme != schemePostgreSQL:
 		return URL{}, errors.New("does not begin with postgres://")
 	}
-	if parsed.Host == "" && strings.HasPrefix(parsed.Query().Get("host"), "/") {
-		return NewURL(text), nil // a socket of this machine
+	return NewURL(text), checkSSLMode(parsed)
+}
+
+// checkSSLMode sees to it that somebody decided how what crosses a network is protected.
+func checkSSLMode(database *url.URL) error {
+	host := database.Host
+	if given := database.Query().Get("host"); host == "" {
+		host = given
 	}
-	switch mode := parsed.Query().Get("sslmode"); mode {
+	mode := database.Query().Get("sslmode")
+	switch mode {
 	case "disable", "require", "verify-ca", "verify-full":
-	case "":
-		return URL{}, errors.New("does not say how the connection is protected: add ?sslmode=verify-full, or sslmode=disable " +
-			"where nobody else is on the network")
+		return nil
+	case "", "allow", "prefer":
 	default:
-		return URL{}, fmt.Errorf("sslmode %q is none of disable, require, verify-ca, verify-full", mode)
+		return fmt.Errorf("sslmode %q is none of disable, allow, prefer, require, verify-ca, verify-full", mode)
 	}
-	return NewURL(text), nil
+	if host == "" || strings.HasPrefix(host, "/") || loopback(host) || loopback(host+":0") {
+		return nil // it does not leave this machine
+	}
+	return errors.New("does not say how the connection to another machine is protected: add ?sslmode=verify-full, or " +
+		"sslmode=disable where nobody else is on the network")
 }
 
 func parseNATSURL(text string) (URL, error) {

@@ -67,7 +67,8 @@ func (c *Config) readNATSUser(node *yaml.Node) (user NATSUser, err error) {
 		}
 	}
 	if !publicUser.MatchString(user.Nkey) {
-		return NATSUser{}, errors.New("the nkey is no public key of a user (U and 55 letters and digits); its seed stays with the client")
+		return NATSUser{}, errors.New("the nkey is no public key of a user (U and 55 letters and digits); " +
+			"its seed stays with the client")
 	}
 	user.origin = "nkey: " + user.Nkey
 	return user, nil
@@ -100,7 +101,9 @@ func (c Config) checkNATS() error {
 		return nil
 	}
 	for _, one := range []struct{ key, file string }{
-		{"nats_credentials", c.NATSCredentials}, {"nats_nkey", c.NATSNkey}, {"nats_ca_file", c.NATSCAFile},
+		{"nats_credentials", c.NATSCredentials},
+		{"nats_nkey", c.NATSNkey},
+		{"nats_ca_file", c.NATSCAFile},
 		{"nats_cert_file", c.NATSCertFile},
 	} {
 		if one.file != "" {

@@ -90,9 +90,9 @@ var table = []option{
 	field(option{
 		key: "database_url", value: "URL",
 		help: "Postgres, as postgres://user:password@host:port/database; empty: embedded SQLite",
-		more: "Special characters in a password must be percent-encoded. It has to say how the connection is protected: " +
-			"`?sslmode=verify-full&sslrootcert=/etc/webhookd/postgres-ca.pem` encrypts it and makes sure that it is the right server; " +
-			"`verify-ca` does not look at the host name, `require` at no certificate, and `disable` does not encrypt. " +
+		more: "Special characters in a password must be percent-encoded. For another machine it has to say how the connection " +
+			"is protected: `?sslmode=verify-full&sslrootcert=/etc/webhookd/postgres-ca.pem` encrypts it and makes sure that it is " +
+			"the right server; `verify-ca` does not look at the host name, `require` at no certificate, and `disable` does not encrypt. " +
 			"`sslrootcert=system` takes the system's authorities; `sslcert` and `sslkey` are files of a certificate of ours.",
 	}, func(c *Config) *URL { return &c.DatabaseURL }, parseDatabaseURL, URL.String),
 	field(option{
@@ -120,8 +120,8 @@ var table = []option{
 	field(option{
 		key: "nats_credentials", value: formFile,
 		help: "credentials file (.creds) with which this service logs in to the NATS servers; empty: none",
-		more: "As `nsc` writes it: a JWT and its seed. It is read again at each connection. Only with `nats_url`; an alternative to " +
-			"`nats_nkey`, and to user and password in `nats_url`.",
+		more: "As `nsc` writes it: a JWT and its seed. It is read again at each connection. Only with `nats_url`; an " +
+			"alternative to `nats_nkey`, and to user and password in `nats_url`.",
 	}, func(c *Config) *string { return &c.NATSCredentials }, parseAny, quote),
 	field(option{
 		key: "nats_nkey", value: formFile,
@@ -146,8 +146,8 @@ var table = []option{
 	field(option{
 		key: "nats_listen", value: formAddress, fallback: "127.0.0.1:4222",
 		help: "address of the embedded NATS server",
-		more: "Unused when `nats_url` is set. Without `nats_users` the embedded server asks nobody who they are; an address that is " +
-			"not on the loopback interface takes `nats_users` and `nats_listen_cert_file`. Port 0 takes any free port.",
+		more: "Unused when `nats_url` is set. Without `nats_users` the embedded server asks nobody who they are; an address " +
+			"that is not on the loopback interface takes `nats_users` and `nats_listen_cert_file`. Port 0 takes any free port.",
 	}, func(c *Config) *string { return &c.NATSListen }, parseAddress, quote),
 	field(option{
 		key: "nats_listen_cert_file", value: formFile,

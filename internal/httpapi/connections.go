@@ -101,7 +101,8 @@ func (l *connections) leave(c *connection) {
 		return
 	}
 	delete(l.open, c)
-	if l.held[c.from]--; l.held[c.from] <= 0 {
+	l.held[c.from]--
+	if l.held[c.from] <= 0 {
 		delete(l.held, c.from)
 	}
 }

@@ -6,8 +6,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"net"
 	"net/http"
+	"os"
 	"testing"
 	"time"
 
@@ -48,7 +48,7 @@ func TestRequestsOverTLS(t *testing.T) {
 		require.GreaterOrEqual(t, response.TLS.Version, uint16(tls.VersionTLS12))
 	}
 
-	_, err := (&http.Client{Transport: b.client.Transport}).Get("https://" + b.addr + "/healthz")
+	_, err := tls.Dial("tcp", b.addr, &tls.Config{MinVersion: tls.VersionTLS12, ServerName: "webhooks.example.com"})
 	require.ErrorContains(t, err, "certificate", "a client that does not know the authority")
 
 	old := trust.Clone()
@@ -77,11 +77,8 @@ func TestAHandshakeThatDoesNotEndIsCutOff(t *testing.T) {
 			require.NoError(t, err)
 			_, _ = io.ReadAll(conn) // it ends, or the deadline of dial does
 			_, err = conn.Read(make([]byte, 1))
-			require.NotErrorIs(t, err, context.DeadlineExceeded)
 			require.Error(t, err)
-			if network, ok := err.(net.Error); ok {
-				require.False(t, network.Timeout(), "it was the test that gave up")
-			}
+			require.NotErrorIs(t, err, os.ErrDeadlineExceeded, "it was the test that gave up")
 		})
 	}
 }

@@ -68,7 +68,8 @@ func (r reads) permissions() *server.Permissions {
 
 // everyReader reads the events and the live calls in every way that clients have, and asks.
 func everyReader() reads {
-	publish := []string{"webhookd.calls.>", "$SRV.>", "$JS.API.INFO", "$JS.FC.>", "$JS.ACK.>"}
+	publish := make([]string, 0, 32)
+	publish = append(publish, "webhookd.calls.>", "$SRV.>", "$JS.API.INFO", "$JS.FC.>", "$JS.ACK.>")
 	for _, stream := range []string{flow.StreamName, bucketStream} {
 		for _, request := range []string{
 			"STREAM.INFO.%", "CONSUMER.CREATE.%", "CONSUMER.CREATE.%.>", "CONSUMER.INFO.%.>", "CONSUMER.MSG.NEXT.%.>",

@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -33,6 +34,32 @@ type Cluster struct {
 	port    string
 	owner   *syscall.Credential // nil: whoever runs the test
 	running *exec.Cmd
+	options []string // of the server
+}
+
+// UseTLS lets the server, before it is started, speak TLS with a certificate, and take nobody over TCP without it.
+func (c *Cluster) UseTLS(certFile, keyFile string) {
+	c.t.Helper()
+	for name, from := range map[string]string{"server.crt": certFile, "server.key": keyFile, "pg_hba.conf": ""} {
+		data := []byte("hostssl all all 127.0.0.0/8 trust\n")
+		if from != "" {
+			var err error
+			if data, err = os.ReadFile(from); err != nil {
+				c.t.Fatalf("give cluster a certificate: %v", err)
+			}
+		}
+		path := filepath.Join(c.dir, "data", name)
+		if err := os.WriteFile(path, data, 0o600); err != nil {
+			c.t.Fatalf("give cluster a certificate: %v", err)
+		}
+		if c.owner != nil {
+			if err := os.Chown(path, int(c.owner.Uid), int(c.owner.Gid)); err != nil {
+				c.t.Fatalf("give cluster a certificate: %v", err)
+			}
+		}
+	}
+	c.options = append(c.options, "-c", "ssl=on", "-c", "listen_addresses=127.0.0.1,127.0.0.2")
+	c.URL = strings.Replace(c.URL, "sslmode=disable", "sslmode=require", 1)
 }
 
 // NewCluster makes a server, which is not started yet and goes with the test. The programs are those that
@@ -97,8 +124,9 @@ func (c *Cluster) Start() {
 		c.t.Fatalf("start cluster: %v", err)
 	}
 	defer log.Close()
-	server := c.command("postgres", "-D", c.dir+"/data", "-p", c.port, "-c", "listen_addresses=127.0.0.1",
-		"-c", "unix_socket_directories=")
+	server := c.command("postgres", append([]string{
+		"-D", c.dir + "/data", "-p", c.port, "-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories=",
+	}, c.options...)...)
 	server.Stdout, server.Stderr = log, log
 	if err := server.Start(); err != nil {
 		c.t.Fatalf("start cluster: %v", err)
