@@ -48,7 +48,7 @@ var house = map[string][]string{
 	"backlog": {"correlate", "ingest", "store"},
 	"rebuild": {"correlate", "dialog", "flow", "ingest", "stats", "store"},
 	"callout": {}, // calls out; it knows no handler and no event
-	"metrics": {"dispatch", "due", "ingest", "ingest/spool", "relay"},
+	"metrics": {"dispatch", "due", "ingest", "ingest/spool", "relay", "store"},
 
 	"ingest":       {"correlate", "dialog", "dispatch", "flow", "fsm", "ingest/spool", "stats", "store", "trigger", "triggerapi"},
 	"ingest/spool": {},

@@ -170,6 +170,7 @@ func (r *round) keep(wave []step) error {
 		switch {
 		case one.row.Known, one.row.State == store.TriggerCancelled:
 		case one.row.State == store.TriggerPending:
+			r.dispatcher.count.waiting.Add(1)
 			r.result.PutDue = append(r.result.PutDue, store.Due{
 				Account: one.row.Account, CallUUID: one.row.ID, Kind: store.DueTrigger, At: one.row.FireAt,
 			})

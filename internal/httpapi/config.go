@@ -91,6 +91,10 @@ type Config struct {
 
 	// Metrics answers GET /metrics; nil: there is no such route.
 	Metrics http.Handler
+	// Answered, if not nil, is told of every request that brought, or would have brought, a webhook: for which account,
+	// what became of it (one of WebhookResults), and how long that took. The account is what the sender wrote. It must not
+	// take time itself.
+	Answered func(account, result string, took time.Duration)
 
 	// Triggers, Directory, Handlers and TriggerReader are what the trigger API works on; with nil Triggers there is no such
 	// API, and otherwise the others must be given, too.

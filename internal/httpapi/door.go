@@ -50,6 +50,11 @@ func (s *Server) takeWebhook(c *fiber.Ctx, account string) error {
 	if err != nil {
 		return webhookProblem(err)
 	}
+	result := string(answer.Result)
+	if answer.Spooled {
+		result = resultSpooled
+	}
+	c.Locals(resultKey, result)
 	return answerJSON(c, fiber.StatusOK, fiber.MIMEApplicationJSON, answerOfDoor{
 		Status:     answer.Result,
 		JournalID:  answer.JournalID,

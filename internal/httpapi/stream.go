@@ -47,6 +47,9 @@ func (s streamed) enter() bool {
 
 func (s streamed) leave() { <-s }
 
+// Streams says how many streams are open.
+func (s *Server) Streams() int { return len(s.streams) }
+
 // answerStream answers with a stream of what produce sends, until the client leaves, the server stops or produce
 // returns. produce is called in a goroutine that ends before the stream does; it has to return when its context is done.
 func (s *Server) answerStream(c *fiber.Ctx, produce func(ctx context.Context, send func(frame []byte) error) error) error {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"webhookd/internal/store"
 )
@@ -50,13 +51,10 @@ func (i *Ingest) process(ctx context.Context, batch []*request) {
 // the webhook that does it is found: its neighbours are committed. A batch that the database is not there for goes to
 // the spool.
 func (i *Ingest) commit(ctx context.Context, batch []*request) {
+	began := time.Now()
 	err := i.write(ctx, batch)
 	if err == nil {
-		i.count.batches.Add(1)
-		i.count.committed.Add(int64(len(batch)))
-		if i.cfg.Committed != nil {
-			i.cfg.Committed()
-		}
+		i.committed(len(batch), began)
 	}
 	if err != nil && isPoison(ctx, err) {
 		if len(batch) > 1 {

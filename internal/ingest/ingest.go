@@ -32,6 +32,9 @@ type Config struct {
 	Now    func() time.Time // the time of arrival
 	// Committed, if not nil, is called after every commit that changed a call.
 	Committed func()
+	// Batch, if not nil, is told of every transaction that committed webhooks: how many, and how long it took. It must not
+	// take time itself.
+	Batch func(webhooks int, took time.Duration)
 
 	// Spool takes webhooks while the database is away. Nil: they are answered with store.ErrUnavailable then. It is
 	// drained by Run; who opened it closes it, after Run has returned.

@@ -131,6 +131,7 @@ type Reader interface {
 	// Refused gives one refused body, whole. ErrNotFound.
 	Refused(ctx context.Context, account string, id int64) (Refused, error)
 	FactReader
+	GaugeReader
 	TriggerReader
 }
 
