@@ -19,7 +19,7 @@ type Stats struct {
 	UnknownStates  int64 // webhooks with a state that nobody knows
 	UnknownCauses  int64 // dialog_close webhooks with a cause that is not in the table
 
-	Waiting int   // webhooks that wait for their commit
+	Waiting int // webhooks that wait for their commit
 
 	AwaySince time.Time   // since when the database is away, UTC; zero while it is there
 	Spool     spool.Stats // what waits for it; zero without a spool

@@ -59,11 +59,15 @@ func setup(t *testing.T) *bundle {
 				},
 			}
 		},
-		Due: func() due.Stats { return due.Stats{Done: 5, Failed: 51, Overdue: 1500 * time.Millisecond, Requests: 52} },
+		Due: func() due.Stats {
+			return due.Stats{Done: 5, Failed: 51, Overdue: 1500 * time.Millisecond, Requests: 52}
+		},
 		Dispatch: func() dispatch.Stats {
 			return dispatch.Stats{Fired: 21, Failed: 22, Requests: 23, Retried: 24, Cancelled: 25, Waiting: 26, Skipped: 27}
 		},
-		Relay:   func() relay.Stats { return relay.Stats{Leader: true, Published: 6, Position: 7, Failures: 61, Poisoned: 62, Held: 63} },
+		Relay: func() relay.Stats {
+			return relay.Stats{Leader: true, Published: 6, Position: 7, Failures: 61, Poisoned: 62, Held: 63}
+		},
 		Streams: func() int { return 31 }, Connected: func() bool { return true },
 		Stored: b.database, SpoolLimit: 1 << 30, StreamsLimit: 512,
 		Now: func() time.Time { return b.now },
