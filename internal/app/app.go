@@ -112,6 +112,10 @@ func (a *App) build(options Options) error {
 		return err
 	}
 	engine.Dispatcher = a.handlers.dispatcher
+	tracer, err := a.newTracer(options.Version)
+	if err != nil {
+		return err
+	}
 	meter, err := metrics.New(metrics.Options{
 		Version: options.Version, Accounts: accountNames(a.cfg), Results: httpapi.WebhookResults(),
 	})
@@ -122,7 +126,7 @@ func (a *App) build(options Options) error {
 	a.ingest = ingest.New(ingest.Config{
 		Store: a.store, Engine: engine, Logger: a.log, Now: options.Now, Committed: func() { a.due.Wake() },
 		Spool: a.spool, CommitTimeout: a.cfg.CommitTimeout, Ready: a.databaseReady, Away: !a.schema.current(),
-		Batch: meter.Batch,
+		Batch: meter.Batch, Tracer: tracer,
 	})
 	a.due = due.New(due.Config{
 		Store: a.store, Engine: engine, CatchingUp: a.ingest.CatchingUp, Logger: a.log, Now: options.Now,
@@ -131,7 +135,7 @@ func (a *App) build(options Options) error {
 	a.relay = relay.New(relay.Config{
 		Store: a.store, Bus: a.bus, Logger: a.log, Now: options.Now,
 		Options:   flow.Options{RingLimit: a.cfg.RingLimit, CallLimit: a.cfg.CallLimit},
-		Published: meter.Published,
+		Published: meter.Published, Tracer: tracer,
 	})
 	a.live = live.New(a.bus)
 	a.stack.push("live calls", func(context.Context) error { a.live.Stop(); return nil })
@@ -145,7 +149,7 @@ func (a *App) build(options Options) error {
 		return err
 	}
 	a.http = httpapi.New(httpapi.Config{
-		Metrics: scrapes, Answered: meter.Answered, Live: a.live,
+		Metrics: scrapes, Answered: meter.Answered, Tracer: tracer, Live: a.live,
 		Intake: a.ingest, Reader: a.store, Quarantine: a.ingest, Refusals: a.store, Ready: a.ready,
 		WebhookHeader: a.cfg.WebhookHeader, WebhookSecrets: secrets(a.cfg), BodyLimit: a.cfg.BodyLimit,
 		WebhookAccounts: accounts, WebhookSources: a.cfg.WebhookSources, TrustedProxies: a.cfg.TrustedProxies,

@@ -26,7 +26,8 @@ const module = "webhookd/internal/"
 var house = map[string][]string{
 	"app": {
 		"backlog", "callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "live",
-		"metrics", "natsapi", "natsbus", "rebuild", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite", "trigger",
+		"metrics", "natsapi", "natsbus", "rebuild", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite", "tracing",
+		"trigger",
 		"verify", "web",
 	},
 
@@ -38,19 +39,22 @@ var house = map[string][]string{
 	"openapi":  {}, // as asyncapi, and the form that its page is made of
 
 	"httpapi": {
-		"asyncapi", "correlate", "dialog", "flow", "ingest", "live", "openapi", "stats", "statsapi", "store", "trigger", "triggerapi",
-		"verify", "web",
+		"asyncapi", "correlate", "dialog", "flow", "ingest", "live", "openapi", "stats", "statsapi", "store", "tracing",
+		"trigger", "triggerapi", "verify", "web",
 	},
 	"due":     {"callout", "correlate", "dialog", "dispatch", "flow", "ingest", "store", "trigger"},
 	"live":    {"flow", "natsbus"},
 	"natsapi": {"dialog", "flow", "natsbus", "store"},
-	"relay":   {"correlate", "dialog", "flow", "natsbus", "store"},
+	"relay":   {"correlate", "dialog", "flow", "natsbus", "store", "tracing"},
 	"backlog": {"correlate", "ingest", "store"},
 	"rebuild": {"correlate", "dialog", "flow", "ingest", "stats", "store"},
 	"callout": {}, // calls out; it knows no handler and no event
+	"tracing": {}, // tells a collector; it knows no part
 	"metrics": {"dispatch", "due", "ingest", "ingest/spool", "relay", "store"},
 
-	"ingest":       {"correlate", "dialog", "dispatch", "flow", "fsm", "ingest/spool", "stats", "store", "trigger", "triggerapi"},
+	"ingest": {
+		"correlate", "dialog", "dispatch", "flow", "fsm", "ingest/spool", "stats", "store", "tracing", "trigger", "triggerapi",
+	},
 	"ingest/spool": {},
 	"dispatch":     {"callout", "correlate", "dialog", "flow", "store", "trigger", "triggerapi"},
 	"trigger":      {"correlate", "dialog", "flow"},           // decides; what is kept and sent is for those who call it
@@ -110,6 +114,7 @@ var owners = map[string][]string{
 	"github.com/pressly/goose":   {"store/postgres", "store/sqlite"},
 	"github.com/santhosh-tekuri": {"eventtest", "openapi/openapitest"},
 	"github.com/valyala":         {"httpapi", "replay/simulate"},
+	"go.opentelemetry.io":        {"tracing"},
 	"go.yaml.in/yaml":            {"config", "trigger"},
 	"modernc.org/sqlite":         {"bench", "store/sqlite"},
 	"net/http":                   {"app", "bench", "callout", "chaos", "httpapi", "metrics", "replay", "replay/simulate", "verify", "web"},

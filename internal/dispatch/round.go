@@ -210,6 +210,9 @@ func (r *round) emit(o *trigger.Occasion, triggerID string, events []flow.Event)
 	if len(events) == 0 {
 		return
 	}
+	for i := range events {
+		events[i].Traceparent = o.Event.Traceparent
+	}
 	about := o.CallUUID()
 	if about == "" {
 		about = triggerID

@@ -11,6 +11,7 @@ import (
 	"webhookd/internal/stats"
 	"webhookd/internal/statsapi"
 	"webhookd/internal/store"
+	"webhookd/internal/tracing"
 )
 
 // DefaultAccount is the account of requests that name none.
@@ -95,6 +96,8 @@ type Config struct {
 	// what became of it (one of WebhookResults), and how long that took. The account is what the sender wrote. It must not
 	// take time itself.
 	Answered func(account, result string, took time.Duration)
+	// Tracer tells of requests with webhooks; nil: of none.
+	Tracer *tracing.Tracer
 
 	// Triggers, Directory, Handlers and TriggerReader are what the trigger API works on; with nil Triggers there is no such
 	// API, and otherwise the others must be given, too.

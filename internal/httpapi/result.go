@@ -60,6 +60,14 @@ func (s *Server) countWebhook(c *fiber.Ctx, p *problem, took time.Duration) {
 	s.cfg.Answered(account, result, took)
 }
 
+// resultOfAnswer says what a webhook that was taken is to the counts.
+func resultOfAnswer(answer ingest.Answer) string {
+	if answer.Spooled {
+		return resultSpooled
+	}
+	return string(answer.Result)
+}
+
 // resultOf says what a problem is to the counts.
 func resultOf(k kind) string {
 	switch {
