@@ -97,6 +97,7 @@ var house = map[string][]string{
 		"eventtest", "flow", "flow/goflowtest", "store", "store/postgres", "store/postgres/pgtest", "store/sqlite",
 	},
 	"store/postgres/pgtest": {},
+	"tracing/tracingtest":   {},
 	"store/storetest":       {"correlate", "dialog", "flow", "stats", "store"},
 }
 
@@ -114,11 +115,11 @@ var owners = map[string][]string{
 	"github.com/pressly/goose":   {"store/postgres", "store/sqlite"},
 	"github.com/santhosh-tekuri": {"eventtest", "openapi/openapitest"},
 	"github.com/valyala":         {"httpapi", "replay/simulate"},
-	"go.opentelemetry.io":        {"tracing"},
+	"go.opentelemetry.io":        {"tracing", "tracing/tracingtest"},
 	"go.yaml.in/yaml":            {"config", "trigger"},
 	"modernc.org/sqlite":         {"bench", "store/sqlite"},
-	"net/http":                   {"app", "bench", "callout", "chaos", "httpapi", "metrics", "replay", "replay/simulate", "verify", "web"},
-	"testing":                    {"browsertest", "store/everystore", "store/postgres/pgtest", "store/storetest"},
+	"net/http":                   {"app", "bench", "callout", "chaos", "httpapi", "metrics", "replay", "replay/simulate", "tracing/tracingtest", "verify", "web"},
+	"testing":                    {"browsertest", "store/everystore", "store/postgres/pgtest", "store/storetest", "tracing/tracingtest"},
 }
 
 // pure are the packages that do no I/O, read no clock and draw no random number (design §1).
