@@ -44,12 +44,12 @@ fixtures: build ## Post every recorded webhook in fixtures/ to the webhookd that
 
 .PHONY: test
 test: ## Run all tests, on a real Postgres (WEBHOOKD_TEST_DATABASE_URL, or a throw-away one), NATS and Chromium
-	scripts/with-chromium scripts/with-axe scripts/with-postgres go test ./...
+	scripts/with-promtool scripts/with-chromium scripts/with-axe scripts/with-postgres go test ./...
 
 .PHONY: race
 race: ## Run all tests with the race detector
 	scripts/need-cc
-	scripts/with-chromium scripts/with-axe scripts/with-postgres go test $(RACE) -timeout 12m ./...
+	scripts/with-promtool scripts/with-chromium scripts/with-axe scripts/with-postgres go test $(RACE) -timeout 12m ./...
 
 .PHONY: browser
 browser: ## Look at every page in a real Chromium, with axe-core; the pictures go to bin/browser
@@ -67,6 +67,10 @@ e2e: ## Send the recorded call through real server processes, embedded and on Po
 .PHONY: interop
 interop: ## Run the public clients of the trigger API (npm, Go, the Ruby client's requests) against webhookd
 	interop/run
+
+.PHONY: alerts
+alerts: ## Check the alert rules with promtool, and rules, dashboard, runbook and a real scrape against each other
+	scripts/with-promtool go test -count=1 -run 'Alert|Runbook|Promtool' ./internal/app
 
 .PHONY: contracts
 contracts: ## Check that the OpenAPI and AsyncAPI documents are in step with the program, and with their own rules
@@ -136,7 +140,7 @@ docs: ## Write the documents that are made from the code
 	go test ./internal/openapi -run TestTheDocumentIsInStep -update
 
 .PHONY: check
-check: ## Everything that must hold before a change goes in: tidy, build, vet, lint, orders, race, e2e, interop, contracts, chaos-short
+check: ## Everything that must hold before a change goes in: tidy, build, vet, lint, orders, race, e2e, interop, alerts, contracts, chaos-short
 	$(MAKE) tidy
 	$(MAKE) build
 	$(MAKE) vet
@@ -145,6 +149,7 @@ check: ## Everything that must hold before a change goes in: tidy, build, vet, l
 	$(MAKE) race
 	$(MAKE) e2e
 	$(MAKE) interop
+	$(MAKE) alerts
 	$(MAKE) contracts
 	$(MAKE) chaos-short
 

@@ -120,9 +120,21 @@ func (a *App) build(options Options) error {
 		return err
 	}
 	engine.Dispatcher = a.handlers.dispatcher
+	tracer, err := a.newTracer(options.Version)
+	if err != nil {
+		return err
+	}
+	meter, err := metrics.New(metrics.Options{
+		Version: options.Version, Accounts: accountNames(a.cfg), Results: httpapi.WebhookResults(),
+	})
+	if err != nil {
+		return fmt.Errorf("set up metrics: %w", err)
+	}
+	engine.Reaped = meter.Reaped
 	a.ingest = ingest.New(ingest.Config{
 		Store: a.store, Engine: engine, Logger: a.log, Now: options.Now, Committed: func() { a.due.Wake() },
 		Spool: a.spool, CommitTimeout: a.cfg.CommitTimeout, Ready: a.databaseReady, Away: !a.schema.current(),
+		Batch: meter.Batch, Tracer: tracer,
 	})
 	a.due = due.New(due.Config{
 		Store: a.store, Engine: engine, CatchingUp: a.ingest.CatchingUp, Logger: a.log, Now: options.Now,
@@ -130,24 +142,22 @@ func (a *App) build(options Options) error {
 	})
 	a.relay = relay.New(relay.Config{
 		Store: a.store, Bus: a.bus, Logger: a.log, Now: options.Now,
-		Options: flow.Options{RingLimit: a.cfg.RingLimit, CallLimit: a.cfg.CallLimit},
+		Options:   flow.Options{RingLimit: a.cfg.RingLimit, CallLimit: a.cfg.CallLimit},
+		Published: meter.Published, Tracer: tracer,
 	})
 	a.live = live.New(a.bus)
 	a.stack.push("live calls", func(context.Context) error { a.live.Stop(); return nil })
 	a.backlog = backlog.New(backlog.Config{Store: a.store, Logger: a.log})
-	scrapes, err := metrics.Handler(metrics.Sources{
-		Ingest: a.ingest.Stats, Due: a.due.Stats, Relay: a.relay.Stats, Dispatch: a.handlers.dispatcher.Stats,
-		Now: options.Now,
-	}, options.Version)
+	scrapes, err := meter.Handler(a.sources(options.Now))
 	if err != nil {
-		return err
+		return fmt.Errorf("set up metrics: %w", err)
 	}
 	accounts, err := webhookAccounts(a.cfg)
 	if err != nil {
 		return err
 	}
 	return a.newServers(httpapi.Config{
-		Metrics: scrapes, Live: a.live,
+		Metrics: scrapes, Answered: meter.Answered, Tracer: tracer, Live: a.live,
 		Intake: a.ingest, Reader: a.store, Quarantine: a.ingest, Refusals: a.store, Ready: a.ready,
 		WebhookHeader: a.cfg.WebhookHeader, WebhookSecrets: secrets(a.cfg), BodyLimit: a.cfg.BodyLimit,
 		WebhookAccounts: accounts, WebhookSources: a.cfg.WebhookSources, TrustedProxies: a.cfg.TrustedProxies,

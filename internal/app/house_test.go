@@ -26,8 +26,8 @@ const module = "webhookd/internal/"
 var house = map[string][]string{
 	"app": {
 		"backlog", "callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "live",
-		"metrics", "natsapi", "natsbus", "rebuild", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite", "tlsfile",
-		"trigger", "verify", "web",
+		"metrics", "natsapi", "natsbus", "rebuild", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite",
+		"tlsfile", "tracing", "trigger", "verify", "web",
 	},
 
 	"tlsfile": {}, // certificates in files
@@ -40,19 +40,22 @@ var house = map[string][]string{
 	"openapi":  {}, // as asyncapi, and the form that its page is made of
 
 	"httpapi": {
-		"asyncapi", "correlate", "dialog", "flow", "ingest", "live", "openapi", "stats", "statsapi", "store", "trigger", "triggerapi",
-		"verify", "web",
+		"asyncapi", "correlate", "dialog", "flow", "ingest", "live", "openapi", "stats", "statsapi", "store", "tracing",
+		"trigger", "triggerapi", "verify", "web",
 	},
 	"due":     {"callout", "correlate", "dialog", "dispatch", "flow", "ingest", "store", "trigger"},
 	"live":    {"flow", "natsbus"},
 	"natsapi": {"dialog", "flow", "natsbus", "store"},
-	"relay":   {"correlate", "dialog", "flow", "natsbus", "store"},
+	"relay":   {"correlate", "dialog", "flow", "natsbus", "store", "tracing"},
 	"backlog": {"correlate", "ingest", "store"},
 	"rebuild": {"correlate", "dialog", "flow", "ingest", "stats", "store"},
 	"callout": {}, // calls out; it knows no handler and no event
-	"metrics": {"dispatch", "due", "ingest", "ingest/spool", "relay"},
+	"tracing": {}, // tells a collector; it knows no part
+	"metrics": {"dispatch", "due", "ingest", "ingest/spool", "relay", "store"},
 
-	"ingest":       {"correlate", "dialog", "dispatch", "flow", "fsm", "ingest/spool", "stats", "store", "trigger", "triggerapi"},
+	"ingest": {
+		"correlate", "dialog", "dispatch", "flow", "fsm", "ingest/spool", "stats", "store", "tracing", "trigger", "triggerapi",
+	},
 	"ingest/spool": {},
 	"dispatch":     {"callout", "correlate", "dialog", "flow", "store", "trigger", "triggerapi"},
 	"trigger":      {"correlate", "dialog", "flow"},           // decides; what is kept and sent is for those who call it
@@ -96,6 +99,7 @@ var house = map[string][]string{
 	},
 	"tlsfile/tlstest":       {},
 	"store/postgres/pgtest": {},
+	"tracing/tracingtest":   {},
 	"store/storetest":       {"correlate", "dialog", "flow", "stats", "store"},
 }
 
@@ -113,10 +117,13 @@ var owners = map[string][]string{
 	"github.com/pressly/goose":   {"store/postgres", "store/sqlite"},
 	"github.com/santhosh-tekuri": {"eventtest", "openapi/openapitest"},
 	"github.com/valyala":         {"httpapi", "replay/simulate"},
+	"go.opentelemetry.io":        {"tracing", "tracing/tracingtest"},
 	"go.yaml.in/yaml":            {"config", "trigger"},
 	"modernc.org/sqlite":         {"bench", "store/sqlite"},
-	"net/http":                   {"app", "bench", "callout", "chaos", "httpapi", "metrics", "replay", "replay/simulate", "verify", "web"},
-	"testing":                    {"browsertest", "tlsfile/tlstest", "store/everystore", "store/postgres/pgtest", "store/storetest"},
+	"net/http":                   {"app", "bench", "callout", "chaos", "httpapi", "metrics", "replay", "replay/simulate", "tracing/tracingtest", "verify", "web"},
+	"testing": {
+		"browsertest", "store/everystore", "store/postgres/pgtest", "store/storetest", "tlsfile/tlstest", "tracing/tracingtest",
+	},
 }
 
 // pure are the packages that do no I/O, read no clock and draw no random number (design §1).

@@ -73,3 +73,11 @@ func (a *App) InternalURL() string {
 	address := a.internal.Addr()
 	return scheme(a.cfg.TLSCertFile != "" && !loopback(address)) + address.String()
 }
+
+// whole is the server that has everything.
+func (a *App) whole() *httpapi.Server {
+	if a.inside != nil {
+		return a.inside
+	}
+	return a.http
+}

@@ -156,6 +156,7 @@ func headers(kind string) object {
 			"ce-subject":     text,
 			"ce-time":        ref("schemas", "time"),
 			"content-type":   object{"const": "application/json"},
+			"traceparent":    object{"type": "string", "pattern": "^[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}$"},
 		},
 		"required": []any{
 			"Nats-Msg-Id", "ce-id", "ce-source", "ce-specversion", "ce-subject", "ce-time", "ce-type", "content-type",

@@ -49,6 +49,8 @@ type Config struct {
 	TrustedProxies       []netip.Prefix        // proxies whose X-Forwarded-For is believed
 	RateLimitAddress     int                   // requests a second that one address may make; 0: any number
 	RateLimitAccount     int                   // webhooks and triggers a second that one account may have; 0: any number
+	OTLPEndpoint         string                // base URL of the collector that takes traces; empty: no traces
+	TraceSample          float64               // share of webhooks that are traced, from 0 to 1
 	LogLevel             slog.Level            // least level that is logged
 	LogFormat            string                // LogText or LogJSON
 	DefaultRegion        string                // ISO 3166-1 region, upper case, in which national numbers are read

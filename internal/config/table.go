@@ -250,6 +250,18 @@ var table = []option{
 			"trigger API, what changes something or triggers counts, and what only shows something does not.",
 	}, func(c *Config) *int { return &c.RateLimitAccount }, parseRate, number),
 	field(option{
+		key: "otlp_endpoint", value: "URL",
+		help: "OpenTelemetry collector that takes traces (OTLP over HTTP), as http://127.0.0.1:4318; empty: no traces",
+		more: "/v1/traces is added to it. What else there is to say to a collector comes from OpenTelemetry's own variables: " +
+			"`OTEL_EXPORTER_OTLP_HEADERS` (a token goes there, not into the URL), `OTEL_EXPORTER_OTLP_CERTIFICATE`, " +
+			"`OTEL_SERVICE_NAME`, `OTEL_RESOURCE_ATTRIBUTES`. See [metrics.md](metrics.md#traces).",
+	}, func(c *Config) *string { return &c.OTLPEndpoint }, parseCollector, quote),
+	field(option{
+		key: "trace_sample", value: formNumber, fallback: "1",
+		help: "share of webhooks that are traced, from 0 to 1; unused without otlp_endpoint",
+		more: "A webhook that comes with a `traceparent` is traced if that says so, and not if it does not.",
+	}, func(c *Config) *float64 { return &c.TraceSample }, parseShare, showShare),
+	field(option{
 		key: "log_level", value: "level", fallback: "info",
 		help: "least level that is logged: debug, info, warn or error",
 	}, (*Config).logLevel, parseLevel, showLevel),

@@ -14,7 +14,7 @@ import (
 
 // counters are the Stats while they change. They count what was worked out; a transaction that fails is worked out again.
 type counters struct {
-	fired, failed, cancelled, requests, retried atomic.Int64
+	fired, failed, cancelled, requests, retried, waiting, skipped atomic.Int64
 }
 
 // Stats counts since the start of the process.
@@ -24,6 +24,8 @@ type Stats struct {
 	Requests  int64 // HTTP requests that were made for handlers
 	Retried   int64 // of these, the ones after the first try
 	Cancelled int64 // triggers called off
+	Waiting   int64 // triggers that were made to fire later
+	Skipped   int64 // of these, the ones that did nothing in the end, for example because their handler was gone
 }
 
 // Stats may be asked for at any time.
@@ -31,6 +33,7 @@ func (d *Dispatcher) Stats() Stats {
 	return Stats{
 		Fired: d.count.fired.Load(), Failed: d.count.failed.Load(), Requests: d.count.requests.Load(),
 		Retried: d.count.retried.Load(), Cancelled: d.count.cancelled.Load(),
+		Waiting: d.count.waiting.Load(), Skipped: d.count.skipped.Load(),
 	}
 }
 

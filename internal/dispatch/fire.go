@@ -45,8 +45,11 @@ func (d *Dispatcher) Fire(ctx context.Context, tx store.Tx, now time.Time, ids [
 			end.State, end.Reason = ready.outcome()
 			fired[end.ID] = ready
 		}
-		if end.State == store.TriggerCancelled {
+		switch end.State {
+		case store.TriggerCancelled:
 			d.count.cancelled.Add(1)
+		case store.TriggerSkipped:
+			d.count.skipped.Add(1)
 		}
 		ended = append(ended, end)
 	}

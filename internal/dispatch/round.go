@@ -170,6 +170,7 @@ func (r *round) keep(wave []step) error {
 		switch {
 		case one.row.Known, one.row.State == store.TriggerCancelled:
 		case one.row.State == store.TriggerPending:
+			r.dispatcher.count.waiting.Add(1)
 			r.result.PutDue = append(r.result.PutDue, store.Due{
 				Account: one.row.Account, CallUUID: one.row.ID, Kind: store.DueTrigger, At: one.row.FireAt,
 			})
@@ -208,6 +209,9 @@ func (r *round) did(one *armed) error {
 func (r *round) emit(o *trigger.Occasion, triggerID string, events []flow.Event) {
 	if len(events) == 0 {
 		return
+	}
+	for i := range events {
+		events[i].Traceparent = o.Event.Traceparent
 	}
 	about := o.CallUUID()
 	if about == "" {

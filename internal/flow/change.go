@@ -32,6 +32,9 @@ type Event struct {
 	Number     correlate.Word      `json:"number,omitempty"`   // dial_wait: what is dialled
 	NumberE164 correlate.Word      `json:"number_e164,omitempty"`
 
+	// Traceparent is the trace (W3C Trace Context) of the webhook that led to the event; "" if it is not traced.
+	Traceparent string `json:"traceparent,omitempty"`
+
 	// What follows is of action events: those that a handler's actions make (internal/trigger). They have no seq, for
 	// they are not part of their call's count, and their Change need not have a record.
 
@@ -47,6 +50,6 @@ type Event struct {
 type Message struct {
 	Subject string
 	ID      string            // the event's uuid; goes into Nats-Msg-Id
-	Header  map[string]string // Nats-Msg-Id and the CloudEvents attributes
+	Header  map[string]string // Nats-Msg-Id, the CloudEvents attributes, and HeaderTraceparent if there is a trace
 	Body    []byte
 }

@@ -29,6 +29,9 @@ const (
 	headerContentType = "content-type"
 )
 
+// HeaderTraceparent is the header that carries the trace (W3C Trace Context) of an event.
+const HeaderTraceparent = "traceparent"
+
 // Messages makes the NATS messages of a change, one for each event, in order. It returns an error only for a change
 // whose record is not one, or an event whose JSON is none (it can then never be sent).
 func Messages(change Change, options Options) ([]Message, error) {
@@ -55,7 +58,7 @@ func Messages(change Change, options Options) ([]Message, error) {
 }
 
 func header(change Change, event *Event) map[string]string {
-	return map[string]string{
+	header := map[string]string{
 		headerMsgID:       event.UUID,
 		headerSpecVersion: "1.0",
 		headerID:          event.UUID,
@@ -65,6 +68,10 @@ func header(change Change, event *Event) map[string]string {
 		headerTime:        event.CreatedOn.String(),
 		headerContentType: "application/json",
 	}
+	if event.Traceparent != "" {
+		header[HeaderTraceparent] = event.Traceparent
+	}
+	return header
 }
 
 // body is one JSON object that goflow and Vumi both read: goflow's keys, Vumi's keys, and our own under event_data.

@@ -12,6 +12,7 @@ import (
 	"webhookd/internal/stats"
 	"webhookd/internal/statsapi"
 	"webhookd/internal/store"
+	"webhookd/internal/tracing"
 )
 
 // DefaultAccount is the account of requests that name none.
@@ -100,6 +101,12 @@ type Config struct {
 	Public bool
 	// TLS is how connections are encrypted; nil: they are not.
 	TLS *tls.Config
+	// Answered, if not nil, is told of every request that brought, or would have brought, a webhook: for which account,
+	// what became of it (one of WebhookResults), and how long that took. The account is what the sender wrote. It must not
+	// take time itself.
+	Answered func(account, result string, took time.Duration)
+	// Tracer tells of requests with webhooks; nil: of none.
+	Tracer *tracing.Tracer
 
 	// Triggers, Directory, Handlers and TriggerReader are what the trigger API works on; with nil Triggers there is no such
 	// API, and otherwise the others must be given, too.

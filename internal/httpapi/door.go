@@ -44,12 +44,11 @@ func (s *Server) takeWebhook(c *fiber.Ctx, account string) error {
 		return s.refuseEncoding(account, body)
 	}
 
-	ctx, cancel := s.requestContext()
-	defer cancel()
-	answer, err := s.cfg.Intake.Submit(ctx, account, body)
+	answer, err := s.submit(c, account, body)
 	if err != nil {
-		return webhookProblem(err)
+		return err
 	}
+	c.Locals(resultKey, resultOfAnswer(answer))
 	return answerJSON(c, fiber.StatusOK, fiber.MIMEApplicationJSON, answerOfDoor{
 		Status:     answer.Result,
 		JournalID:  answer.JournalID,

@@ -88,13 +88,15 @@ func (s *Server) answer(c *fiber.Ctx, begin time.Time, p *problem) error {
 	if s.stopped.Load() {
 		c.Context().SetConnectionClose()
 	}
+	took := s.cfg.Now().Sub(begin)
+	s.countWebhook(c, p, took)
 	attrs = append(attrs,
 		slog.String("request_id", requestID(c)),
 		slog.String("method", c.Method()),
 		slog.String("route", routeOf(c)),
 		slog.Int("status", c.Response().StatusCode()),
 		slog.String("remote", c.Context().RemoteAddr().String()),
-		slog.Duration("took", s.cfg.Now().Sub(begin)))
+		slog.Duration("took", took))
 	s.cfg.Logger.LogAttrs(s.base, level, "answered request", attrs...)
 	return nil
 }

@@ -47,9 +47,12 @@ func (s streamed) enter() bool {
 
 func (s streamed) leave() { <-s }
 
+// Streams says how many streams are open.
+func (s *Server) Streams() int { return len(s.streams) }
+
 // answerStream answers with a stream of what produce sends, until the client leaves, the server stops, the session that it
-// was opened in ends, or produce returns. produce is called in a goroutine that ends before the stream does; it has to return when
-// its context is done.
+// was opened in ends, or produce returns. produce is called in a goroutine that ends before the stream does; it has to
+// return when its context is done.
 func (s *Server) answerStream(c *fiber.Ctx, produce func(ctx context.Context, send func(frame []byte) error) error) error {
 	c.Set(fiber.HeaderContentType, mimeEventStream)
 	c.Set("X-Accel-Buffering", "no") // a proxy that collects answers would hold events back

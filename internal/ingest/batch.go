@@ -249,6 +249,11 @@ func settled(call *correlate.Call) correlate.Step {
 // publish numbers the steps and puts them into the outbox with the record.
 func (b *batch) publish(state *callState, entry *store.Entry, call *correlate.Call, steps []correlate.Step) {
 	events := state.ledger.Enter(entry.Account, steps)
+	if entry.Traceparent != "" {
+		for i := range events {
+			events[i].Traceparent = entry.Traceparent
+		}
+	}
 	state.row.Seq = state.ledger.Seq
 	state.row.UpdatedAt = later(state.row.UpdatedAt, entry.ReceivedAt)
 	state.row.Record = flow.EncodeRecord(call, state.row.Seq, state.row.Revision, state.row.UpdatedAt)

@@ -5,8 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"time"
 
 	"webhookd/internal/store"
+	"webhookd/internal/tracing"
 )
 
 // CodeUnprocessable is the quarantine code of a webhook that is well-formed but that the database or the program
@@ -50,13 +52,12 @@ func (i *Ingest) process(ctx context.Context, batch []*request) {
 // the webhook that does it is found: its neighbours are committed. A batch that the database is not there for goes to
 // the spool.
 func (i *Ingest) commit(ctx context.Context, batch []*request) {
+	began := time.Now()
+	span := i.trace(ctx, batch)
 	err := i.write(ctx, batch)
+	span.End(err)
 	if err == nil {
-		i.count.batches.Add(1)
-		i.count.committed.Add(int64(len(batch)))
-		if i.cfg.Committed != nil {
-			i.cfg.Committed()
-		}
+		i.committed(len(batch), began)
 	}
 	if err != nil && isPoison(ctx, err) {
 		if len(batch) > 1 {
@@ -75,6 +76,24 @@ func (i *Ingest) commit(ctx context.Context, batch []*request) {
 	for _, r := range batch {
 		r.done <- err
 	}
+}
+
+// trace begins the span of a commit; nil if none of its webhooks is traced.
+func (i *Ingest) trace(ctx context.Context, batch []*request) *tracing.Span {
+	if i.cfg.Tracer == nil {
+		return nil
+	}
+	var parents []string
+	for _, r := range batch {
+		if parent := r.piece.Entry.Traceparent; parent != "" {
+			parents = append(parents, parent)
+		}
+	}
+	span := i.cfg.Tracer.Commit(ctx, parents, len(batch))
+	for _, r := range batch {
+		r.commit = span.Traceparent()
+	}
+	return span
 }
 
 // isPoison says whether an error is due to what is in the batch. Whatever is not due to the database or to a stop is:

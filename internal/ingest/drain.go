@@ -219,14 +219,11 @@ func (d *drainer) commitPieces(ctx context.Context, pieces []*Piece) error {
 	if len(pieces) == 0 {
 		return nil
 	}
+	began := time.Now()
 	err := d.transact(ctx, pieces)
 	switch {
 	case err == nil:
-		d.count.committed.Add(int64(len(pieces)))
-		d.count.batches.Add(1)
-		if d.cfg.Committed != nil {
-			d.cfg.Committed()
-		}
+		d.committed(len(pieces), began)
 		return nil
 	case !isPoison(ctx, err):
 		return err

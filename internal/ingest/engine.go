@@ -28,6 +28,9 @@ type Engine struct {
 	RingLimit, CallLimit time.Duration
 	// Dispatcher does what handlers say about the events of a batch; nil if there are none.
 	Dispatcher *dispatch.Dispatcher
+	// Reaped, if not nil, is told how many calls were closed because nothing was heard of them. It is told what was worked
+	// out; a transaction that fails at its end is worked out, and told, again.
+	Reaped func(calls int)
 }
 
 // Piece is one journal entry and what it tells of a dialog.

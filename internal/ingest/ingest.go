@@ -10,6 +10,7 @@ import (
 	"webhookd/internal/dialog"
 	"webhookd/internal/ingest/spool"
 	"webhookd/internal/store"
+	"webhookd/internal/tracing"
 )
 
 // Bounds of one batch and of what may wait; see docs/architecture.md.
@@ -32,6 +33,11 @@ type Config struct {
 	Now    func() time.Time // the time of arrival
 	// Committed, if not nil, is called after every commit that changed a call.
 	Committed func()
+	// Batch, if not nil, is told of every transaction that committed webhooks: how many, and how long it took. It must not
+	// take time itself.
+	Batch func(webhooks int, took time.Duration)
+	// Tracer tells of commits of webhooks that are traced; nil: of none.
+	Tracer *tracing.Tracer
 
 	// Spool takes webhooks while the database is away. Nil: they are answered with store.ErrUnavailable then. It is
 	// drained by Run; who opened it closes it, after Run has returned.
@@ -69,6 +75,7 @@ type request struct {
 	refused *store.Refused // set instead of piece
 	done    chan error     // gets exactly one value
 	spooled bool           // set before done gets nil
+	commit  string         // the traceparent of its commit, set before done gets a value; "" if it is not traced
 }
 
 func (r *request) size() int {
@@ -100,6 +107,7 @@ func (i *Ingest) Submit(ctx context.Context, account string, body []byte) (Answe
 	}
 	i.count.read(&webhook, i.cfg.Engine.Rules)
 	r := &request{piece: NewPiece(account, receivedAt, &webhook, body), done: make(chan error, 1)}
+	r.piece.Entry.Traceparent = i.cfg.Tracer.Of(ctx)
 	if err := i.enqueue(r); err != nil {
 		return Answer{}, err
 	}
@@ -108,6 +116,7 @@ func (i *Ingest) Submit(ctx context.Context, account string, body []byte) (Answe
 	case <-ctx.Done():
 		return Answer{}, context.Cause(ctx)
 	}
+	i.cfg.Tracer.Link(ctx, r.commit)
 	if err != nil {
 		if poison, ok := errors.AsType[*poisonError](err); ok {
 			i.cfg.Logger.Error("set a webhook apart that cannot be processed",

@@ -24,6 +24,7 @@ func (e *Engine) Reap(ctx context.Context, tx store.Tx, now time.Time, calls []s
 	}
 	var again []store.Due
 	var pieces []*Piece
+	reaped := 0
 	for _, key := range calls {
 		a := b.account(key.Account)
 		call, state := a.set.Call(key.UUID), a.calls[key.UUID]
@@ -39,6 +40,7 @@ func (e *Engine) Reap(ctx context.Context, tx store.Tx, now time.Time, calls []s
 			return err
 		}
 		pieces = append(pieces, closes...)
+		reaped++
 	}
 	e.memory.keep(b)
 	if len(again) > 0 {
@@ -49,7 +51,13 @@ func (e *Engine) Reap(ctx context.Context, tx store.Tx, now time.Time, calls []s
 	if len(pieces) == 0 {
 		return nil
 	}
-	return e.Apply(ctx, tx, now, pieces)
+	if err := e.Apply(ctx, tx, now, pieces); err != nil {
+		return err
+	}
+	if e.Reaped != nil {
+		e.Reaped(reaped)
+	}
+	return nil
 }
 
 // closeOpenLegs makes a close for every open leg of a call, at the time of the call's last webhook.

@@ -19,6 +19,8 @@ type Stats struct {
 	UnknownStates  int64 // webhooks with a state that nobody knows
 	UnknownCauses  int64 // dialog_close webhooks with a cause that is not in the table
 
+	Waiting int // webhooks that wait for their commit
+
 	AwaySince time.Time   // since when the database is away, UTC; zero while it is there
 	Spool     spool.Stats // what waits for it; zero without a spool
 }
@@ -38,6 +40,24 @@ func (c *counters) read(w *dialog.Webhook, rules correlate.Rules) {
 	}
 }
 
+// committed counts a transaction that committed webhooks.
+func (i *Ingest) committed(webhooks int, began time.Time) {
+	i.count.committed.Add(int64(webhooks))
+	i.count.batches.Add(1)
+	if i.cfg.Batch != nil {
+		i.cfg.Batch(webhooks, time.Since(began))
+	}
+	if i.cfg.Committed != nil {
+		i.cfg.Committed()
+	}
+}
+
+func (i *Ingest) backed() int {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	return len(i.waiting)
+}
+
 // Stats gives the counts.
 func (i *Ingest) Stats() Stats {
 	stats := Stats{
@@ -47,6 +67,7 @@ func (i *Ingest) Stats() Stats {
 		UnusableFields: i.count.unusable.Load(),
 		UnknownStates:  i.count.unknownStates.Load(),
 		UnknownCauses:  i.count.unknownCauses.Load(),
+		Waiting:        i.backed(),
 	}
 	if since, away := i.database.awaySince(); away {
 		stats.AwaySince = since.UTC()

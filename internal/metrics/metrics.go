@@ -15,6 +15,7 @@ import (
 	"webhookd/internal/due"
 	"webhookd/internal/ingest"
 	"webhookd/internal/relay"
+	"webhookd/internal/store"
 )
 
 // Sources are the parts that count. They are asked at every scrape and must be quick.
@@ -24,26 +25,28 @@ type Sources struct {
 	Relay  func() relay.Stats
 	// Dispatch counts what handlers do.
 	Dispatch func() dispatch.Stats
-	Now      func() time.Time
+	// Streams says how many streams are open, and Connected whether there is a connection to NATS.
+	Streams   func() int
+	Connected func() bool
+	// Stored says what waits in the database. It is asked every few seconds at most, however often is scraped.
+	Stored store.GaugeReader
+	// SpoolLimit is how many bytes the spool may hold, StreamsLimit how many streams may be open.
+	SpoolLimit   int64
+	StreamsLimit int
+	Now          func() time.Time
 }
 
-// Handler answers scrapes in the formats of Prometheus.
-func Handler(sources Sources, version string) (http.Handler, error) {
-	registry := prometheus.NewRegistry()
-	build := prometheus.NewGauge(prometheus.GaugeOpts{
-		Name: "webhookd_build_info", Help: "Always 1; the label says which version runs.",
-		ConstLabels: prometheus.Labels{"version": version},
-	})
-	build.Set(1)
+// Handler answers scrapes in the formats of Prometheus. It may be asked for once.
+func (m *Meter) Handler(sources Sources) (http.Handler, error) {
 	for _, c := range []prometheus.Collector{
-		build, collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}),
-		&collector{sources},
+		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}), &collector{sources},
+		&storedCollector{source: sources.Stored, now: sources.Now, account: m.account},
 	} {
-		if err := registry.Register(c); err != nil {
+		if err := m.registry.Register(c); err != nil {
 			return nil, fmt.Errorf("register metrics: %w", err)
 		}
 	}
-	return promhttp.HandlerFor(registry, promhttp.HandlerOpts{}), nil
+	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{}), nil
 }
 
 // metric is one figure and how it is read.
@@ -59,7 +62,11 @@ type snapshot struct {
 	due      due.Stats
 	relay    relay.Stats
 	handlers dispatch.Stats
-	now      time.Time
+
+	streams, streamsLimit int
+	spoolLimit            int64
+	connected             bool
+	now                   time.Time
 }
 
 const (
@@ -94,6 +101,10 @@ var metrics = []metric{
 		func(s *snapshot) float64 { return float64(s.ingest.UnknownCauses) },
 	},
 	{
+		"webhookd_webhooks_waiting", "Webhooks that wait for their commit.", gauge,
+		func(s *snapshot) float64 { return float64(s.ingest.Waiting) },
+	},
+	{
 		"webhookd_database_away_seconds", "How long the database has been away; 0 while it is there.", gauge,
 		func(s *snapshot) float64 { return seconds(s.now, s.ingest.AwaySince) },
 	},
@@ -104,6 +115,10 @@ var metrics = []metric{
 	{
 		"webhookd_spool_bytes", "Size of the spool on disk.", gauge,
 		func(s *snapshot) float64 { return float64(s.ingest.Spool.Bytes) },
+	},
+	{
+		"webhookd_spool_limit_bytes", "Size that the spool may have on disk.", gauge,
+		func(s *snapshot) float64 { return float64(s.spoolLimit) },
 	},
 	{
 		"webhookd_spool_oldest_seconds", "How long ago the oldest webhook in the spool came; 0 if it is empty.", gauge,
@@ -146,6 +161,14 @@ var metrics = []metric{
 		func(s *snapshot) float64 { return float64(s.handlers.Failed) },
 	},
 	{
+		"webhookd_handlers_waiting_total", "Triggers that were made to fire later.", counter,
+		func(s *snapshot) float64 { return float64(s.handlers.Waiting) },
+	},
+	{
+		"webhookd_handlers_skipped_total", "Waiting triggers that did nothing in the end.", counter,
+		func(s *snapshot) float64 { return float64(s.handlers.Skipped) },
+	},
+	{
 		"webhookd_handlers_cancelled_total", "Waiting triggers that were called off.", counter,
 		func(s *snapshot) float64 { return float64(s.handlers.Cancelled) },
 	},
@@ -156,6 +179,22 @@ var metrics = []metric{
 	{
 		"webhookd_handlers_request_retries_total", "HTTP requests made for handlers after a first one that failed.", counter,
 		func(s *snapshot) float64 { return float64(s.handlers.Retried) },
+	},
+	{
+		"webhookd_handlers_requests_waiting", "HTTP requests for handlers that this instance has taken and not done.", gauge,
+		func(s *snapshot) float64 { return float64(s.due.Requests) },
+	},
+	{
+		"webhookd_streams_open", "Streams (server-sent events) that are open.", gauge,
+		func(s *snapshot) float64 { return float64(s.streams) },
+	},
+	{
+		"webhookd_streams_limit", "Streams that may be open.", gauge,
+		func(s *snapshot) float64 { return float64(s.streamsLimit) },
+	},
+	{
+		"webhookd_nats_connected", "1 while there is a connection to NATS.", gauge,
+		func(s *snapshot) float64 { return truth(s.connected) },
 	},
 	{
 		"webhookd_relay_leader", "1 while this instance publishes.", gauge,
@@ -213,7 +252,8 @@ func (*collector) Describe(descriptions chan<- *prometheus.Desc) {
 func (c *collector) Collect(values chan<- prometheus.Metric) {
 	s := &snapshot{
 		ingest: c.sources.Ingest(), due: c.sources.Due(), relay: c.sources.Relay(), now: c.sources.Now(),
-		handlers: c.sources.Dispatch(),
+		handlers: c.sources.Dispatch(), streams: c.sources.Streams(), connected: c.sources.Connected(),
+		spoolLimit: c.sources.SpoolLimit, streamsLimit: c.sources.StreamsLimit,
 	}
 	for i := range metrics {
 		m := &metrics[i]

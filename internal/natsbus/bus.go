@@ -189,6 +189,9 @@ func (b *Bus) Embedded() bool { return b.server != nil }
 // Up gets a value soon after each connect and reconnect. Values may be merged, and each goes to one receiver only.
 func (b *Bus) Up() <-chan struct{} { return b.link.up }
 
+// Connected says whether the connection stands.
+func (b *Bus) Connected() bool { return b.link.context().Err() == nil }
+
 // Close sends what was handed over, ends the connection and stops the embedded server. What is published afterwards
 // fails.
 func (b *Bus) Close() error {

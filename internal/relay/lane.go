@@ -115,6 +115,9 @@ func (n *lane) landed(p *progress, err error) error {
 		n.partialID, n.partial = row.ID, n.sent
 		p.relay.gauges.published.Add(1)
 		if n.sent == len(n.messages) {
+			if tell := p.relay.config.Published; tell != nil {
+				tell(p.relay.now().Sub(row.CreatedAt))
+			}
 			n.finish(row)
 		}
 		return nil

@@ -10,7 +10,9 @@ import (
 
 	"golang.org/x/sync/errgroup"
 
+	"webhookd/internal/flow"
 	"webhookd/internal/store"
+	"webhookd/internal/tracing"
 )
 
 // progress is what a relay knows of its way through the outbox. It reads from the position on, a window of rows at a
@@ -154,6 +156,16 @@ func (p *progress) round(rows []store.OutboxRow) error {
 type flight struct {
 	lane *lane
 	wait func(context.Context) error
+	span *tracing.Span
+}
+
+// send hands a message over. Whoever reads it goes on from the span of its publishing.
+func (p *progress) send(lane *lane, message flow.Message) flight {
+	span := p.relay.config.Tracer.Publish(p.hard, message.Header[flow.HeaderTraceparent], message.Subject, message.ID)
+	if span != nil {
+		message.Header[flow.HeaderTraceparent] = span.Traceparent()
+	}
+	return flight{lane, p.relay.bus.Send(message), span}
 }
 
 // fly sends what the lanes have, the messages of each one after the other's PubAck, those of many lanes at once. A lane
@@ -166,7 +178,7 @@ func (p *progress) fly(lanes []*lane) (failed error) {
 			return
 		}
 		if message, ok := lane.next(p); ok {
-			flying = append(flying, flight{lane, p.relay.bus.Send(message)})
+			flying = append(flying, p.send(lane, message))
 		}
 	}
 	for {
@@ -179,7 +191,9 @@ func (p *progress) fly(lanes []*lane) (failed error) {
 		}
 		first := flying[0]
 		flying = flying[1:]
-		if err := first.lane.landed(p, first.wait(p.hard)); err != nil {
+		err := first.wait(p.hard)
+		first.span.End(err)
+		if err := first.lane.landed(p, err); err != nil {
 			failed = cmp.Or(failed, err)
 			continue
 		}

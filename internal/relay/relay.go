@@ -30,6 +30,7 @@ import (
 
 	"webhookd/internal/flow"
 	"webhookd/internal/store"
+	"webhookd/internal/tracing"
 )
 
 // Bus is where the relay publishes; natsbus.Bus is one.
@@ -75,6 +76,11 @@ type Config struct {
 	// GiveUp is how long a leader that cannot publish goes on trying before it lets another instance try, DefaultGiveUp
 	// if 0.
 	GiveUp time.Duration
+	// Published, if not nil, is told of every change that is on the stream: how long after it was written its last event
+	// was acknowledged. It must not take time itself.
+	Published func(behind time.Duration)
+	// Tracer tells of events that are traced; nil: of none.
+	Tracer *tracing.Tracer
 	// Logger may be nil.
 	Logger *slog.Logger
 	// Now is the clock for what people read; time.Now if nil.

@@ -131,6 +131,7 @@ type Reader interface {
 	// Refused gives one refused body, whole. ErrNotFound.
 	Refused(ctx context.Context, account string, id int64) (Refused, error)
 	FactReader
+	GaugeReader
 	TriggerReader
 }
 
@@ -193,6 +194,8 @@ type Entry struct {
 	SHA256    [32]byte
 	Body      []byte // as received
 	Duplicate bool   // set by Append; not stored
+	// Traceparent is the trace of the request that brought it, "" for none; not stored here, but with its events.
+	Traceparent string
 }
 
 // Leg is one dialog with what was merged for it (correlate's evidence, bytes to the store) and the call it belongs to.

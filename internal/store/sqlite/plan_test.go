@@ -35,6 +35,8 @@ func TestNoQuestionReadsAWholeTableAndNoPageIsSorted(t *testing.T) {
 		"changes":        {selectChanges, []any{"acme", "1"}},
 		"due":            {selectDue, []any{1, 10}},
 		"next due":       {nextDue, nil},
+		"gauges":         {selectGauges, []any{1, store.GaugesMost}},
+		"open calls":     {selectOpen, []any{store.GaugesMost}},
 		"quarantined":    {selectQuarantined, []any{"acme", 10}},
 	}
 	before := &store.Cursor{StartedAt: 1705000000, CallUUID: "1"}

@@ -36,6 +36,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Wake", wakeTests},
 		{"Due", dueTests},
 		{"Quarantine", quarantineTests},
+		{"Gauges", gaugeTests},
 		{"History", historyTests},
 		{"Handlers", handlerTests},
 		{"Triggers", triggerTests},
