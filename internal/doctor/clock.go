@@ -33,7 +33,7 @@ func (r *report) clock(now time.Time, others []Clock) {
 				rounded(other.Ahead.Abs()), way)
 		default:
 			r.addf("clock_ok", "%s's clock agrees with this machine's within %s.", other.Whose,
-				rounded(max(other.Ahead.Abs()+other.Blur, time.Millisecond)))
+				rounded(other.Ahead.Abs()+other.Blur))
 		}
 	}
 	if len(r.findings) == before && !now.Before(written) {
@@ -45,5 +45,5 @@ func rounded(d time.Duration) time.Duration {
 	if d > time.Second {
 		return d.Round(100 * time.Millisecond)
 	}
-	return d.Round(time.Millisecond)
+	return max(d.Round(time.Millisecond), time.Millisecond)
 }

@@ -49,10 +49,10 @@ func (r *report) disk(d Disk) {
 	switch {
 	case r.bad(before):
 	case d.Missing:
-		r.addf("disk_ok", "%s is not there yet and can be made; %s are free, a small write is on disk after %s.", what, size(d.Free),
+		r.addf("disk_ok", "%s is not there yet and can be made; %s are free, a small write is on disk within %s.", what, size(d.Free),
 			rounded(d.Sync))
 	default:
-		r.addf("disk_ok", "%s can be written to; %s are free, a small write is on disk after %s.", what, size(d.Free), rounded(d.Sync))
+		r.addf("disk_ok", "%s can be written to; %s are free, a small write is on disk within %s.", what, size(d.Free), rounded(d.Sync))
 	}
 }
 

@@ -97,7 +97,7 @@ func (r *report) stream(n NATS, s Stream, subjects string) {
 	}
 	r.copies(n, s)
 	if !r.bad(before) {
-		r.addf("stream_ok", "Stream %s is there: %d messages, %s, kept for %s, %d of it.", s.Name, s.Messages, size(s.Bytes),
+		r.addf("stream_ok", "Stream %s is there: %d messages, %s, kept for %s, copies: %d.", s.Name, s.Messages, size(s.Bytes),
 			kept(s.MaxAge), s.Replicas)
 	}
 }

@@ -29,7 +29,6 @@ func Inspect(ctx context.Context, path string) doctor.Database {
 		err = fmt.Errorf("%s is no file", path)
 	}
 	if err == nil {
-		found.Size = info.Size()
 		err = inspect(ctx, path, &found)
 	}
 	if err != nil {
@@ -61,6 +60,10 @@ func inspect(ctx context.Context, path string, found *doctor.Database) error {
 	db.SetMaxOpenConns(1)
 	if err := db.GetContext(ctx, &found.Version, `select sqlite_version()`); err != nil {
 		return fmt.Errorf("open database: %w", err)
+	}
+	err = db.GetContext(ctx, &found.Size, `select page_count * page_size from pragma_page_count, pragma_page_size`)
+	if err != nil {
+		return fmt.Errorf("read database: %w", err)
 	}
 	var tables int
 	err = db.GetContext(ctx, &tables, `select count(*) from sqlite_schema where type = 'table' and name in
