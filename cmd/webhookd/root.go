@@ -56,6 +56,7 @@ func newRoot(proc process) *cobra.Command {
 		newRebuild(proc),
 		newRepublish(proc),
 		newCheckConfig(proc),
+		newDoctor(proc),
 		newVersion(proc),
 	)
 	return root

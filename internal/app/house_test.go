@@ -30,7 +30,9 @@ var house = map[string][]string{
 		"tlsfile", "tracing", "trigger", "verify", "web",
 	},
 
-	"tlsfile": {}, // certificates in files
+	"tlsfile": {},                                                                // certificates in files
+	"checkup": {"config", "doctor", "natsbus", "store/postgres", "store/sqlite"}, // finds out what doctor judges
+	"doctor":  {},
 
 	"config": {"correlate", "dialog", "verify"},
 	"verify": {},                                                                 // who sent a webhook; it knows no account and no route
@@ -62,12 +64,12 @@ var house = map[string][]string{
 	"triggerapi":   {"store"},                                 // what clients of the trigger API say; between httpapi and ingest
 	"statsapi":     {"correlate", "dialog", "stats", "store"}, // what is asked of statistics, over HTTP, NATS and pages alike
 
-	"natsbus":        {"flow"},
+	"natsbus":        {"doctor", "flow"},
 	"store":          {"correlate", "dialog", "flow", "stats"},
 	"store/bell":     {},
 	"store/tail":     {"store"},
-	"store/postgres": {"correlate", "dialog", "flow", "stats", "store", "store/bell", "store/tail"},
-	"store/sqlite":   {"correlate", "dialog", "flow", "stats", "store", "store/bell", "store/tail"},
+	"store/postgres": {"correlate", "dialog", "doctor", "flow", "stats", "store", "store/bell", "store/tail"},
+	"store/sqlite":   {"correlate", "dialog", "doctor", "flow", "stats", "store", "store/bell", "store/tail"},
 
 	"flow":      {"correlate", "dialog", "fsm"},
 	"stats":     {"correlate", "dialog", "spreadsheet"}, // what the figures are
@@ -120,14 +122,14 @@ var owners = map[string][]string{
 	"go.opentelemetry.io":        {"tracing", "tracing/tracingtest"},
 	"go.yaml.in/yaml":            {"config", "trigger"},
 	"modernc.org/sqlite":         {"bench", "store/sqlite"},
-	"net/http":                   {"app", "bench", "callout", "chaos", "httpapi", "metrics", "replay", "replay/simulate", "tracing/tracingtest", "verify", "web"},
+	"net/http":                   {"app", "bench", "callout", "chaos", "checkup", "httpapi", "metrics", "replay", "replay/simulate", "tracing/tracingtest", "verify", "web"},
 	"testing": {
 		"browsertest", "store/everystore", "store/postgres/pgtest", "store/storetest", "tlsfile/tlstest", "tracing/tracingtest",
 	},
 }
 
 // pure are the packages that do no I/O, read no clock and draw no random number (design §1).
-var pure = []string{"correlate", "dialog", "flow", "fsm", "spreadsheet", "stats"}
+var pure = []string{"correlate", "dialog", "doctor", "flow", "fsm", "spreadsheet", "stats"}
 
 // pureImports is all that they may import besides each other; a name that ends with / stands for what is below it.
 // (sync/atomic is for a memory of what was worked out before: with it and without it everything comes out the same.)

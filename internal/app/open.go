@@ -70,12 +70,16 @@ func openStore(ctx context.Context, cfg config.Config, now func() time.Time) (st
 	return opened, nil
 }
 
-func openSpool(cfg config.Config, log *slog.Logger) (*spool.Spool, error) {
-	dir := cfg.SpoolDir
-	if dir == "" {
-		dir = filepath.Join(cfg.DataDir, spoolDir)
+// SpoolPath is the directory of the spool.
+func SpoolPath(cfg config.Config) string {
+	if cfg.SpoolDir != "" {
+		return cfg.SpoolDir
 	}
-	opened, err := spool.Open(spool.Config{Dir: dir, Limit: cfg.SpoolLimit, Logger: log})
+	return filepath.Join(cfg.DataDir, spoolDir)
+}
+
+func openSpool(cfg config.Config, log *slog.Logger) (*spool.Spool, error) {
+	opened, err := spool.Open(spool.Config{Dir: SpoolPath(cfg), Limit: cfg.SpoolLimit, Logger: log})
 	if err != nil {
 		return nil, fmt.Errorf("open spool: %w", err)
 	}

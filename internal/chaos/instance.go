@@ -119,8 +119,18 @@ func (i *instance) want(up bool) {
 	i.wanted = up
 }
 
+// use says which program the instance is from its next start on.
+func (i *instance) use(program string) {
+	i.mu.Lock()
+	defer i.mu.Unlock()
+	i.program = program
+}
+
 // kill ends the instance as a power cut would, and leaves it down.
-func (i *instance) kill() error {
+func (i *instance) kill() error { return i.end(syscall.SIGKILL) }
+
+// end ends the instance with a signal, waits until it is gone, and leaves it down.
+func (i *instance) end(how syscall.Signal) error {
 	i.mu.Lock()
 	i.wanted = false
 	server := i.server
@@ -129,7 +139,13 @@ func (i *instance) kill() error {
 	if server == nil {
 		return nil
 	}
-	return server.stop(syscall.SIGKILL)
+	if err := server.stop(how); err != nil {
+		return err
+	}
+	if how == syscall.SIGTERM && server.err != nil {
+		return fmt.Errorf("end %s: %w (see %s)", i.name, server.err, i.log())
+	}
+	return nil
 }
 
 // ready waits until the instance answers.

@@ -198,6 +198,10 @@ func (c *Config) findSecret(texts map[string]string) (secret Secret, origin stri
 		if len(data) > maxSecretFile {
 			return Secret{}, "", fmt.Errorf("secret_file is larger than %d bytes", maxSecretFile)
 		}
+		if c.secretFiles == nil {
+			c.secretFiles = map[string]bool{}
+		}
+		c.secretFiles[text] = true
 		text = strings.TrimRight(string(data), "\r\n")
 	default:
 		origin = where + ": " + redacted

@@ -79,6 +79,9 @@ type Config struct {
 
 	origins map[string]string // where each key's value came from, by key
 	environ []string          // what secret_env refers to
+
+	file        string          // the configuration file; empty: none
+	secretFiles map[string]bool // every secret_file that was read
 }
 
 // The values of Config.LogFormat.

@@ -23,6 +23,7 @@ func (c *Config) applyFile(path, origin string) error {
 		}
 		return errorf("config", origin, "cannot read %s: %v", path, problem)
 	}
+	c.file = path
 	root, err := parseDocument(data)
 	if err != nil {
 		return errorf("", "file "+path, "%v", err)

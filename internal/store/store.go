@@ -37,7 +37,8 @@ type Store interface {
 	Writer
 	Reader
 	Outbox
-	// Ping says whether the database answers and its schema is the one that this program knows.
+	// Ping says whether the database answers and its schema is the one that this program knows, or a later one: every
+	// migration leaves the version before able to work.
 	Ping(ctx context.Context) error
 	// Kind is "postgres" or "sqlite".
 	Kind() string

@@ -1,6 +1,6 @@
 //go:build unix
 
-// Command cmd runs package chaos; make chaos and make chaos-short call it, from the top of the repository.
+// Command cmd runs package chaos; make chaos, make chaos-short and make upgrade call it, from the top of the repository.
 package main
 
 import (
@@ -41,12 +41,14 @@ const (
 func run(ctx context.Context) (ok bool, err error) {
 	cfg := chaos.Config{Settle: 2 * time.Second, Out: os.Stdout}
 	var keep, race bool
+	var before string
 	flag.DurationVar(&cfg.Duration, "duration", 2*time.Minute, "for how long there is load and things break")
 	flag.Float64Var(&cfg.Rate, "rate", 600, "webhooks in a second")
 	flag.Uint64Var(&cfg.Seed, "seed", 0, "what decides the faults and the calls (default: another one every time)")
 	flag.DurationVar(&cfg.Patience, "patience", 3*time.Minute, "how long everything may take to come to rest")
 	flag.StringVar(&cfg.Postgres, "postgres", "", "directory of PostgreSQL's programs (initdb, postgres)")
 	flag.BoolVar(&keep, "keep", false, "keep the directory with logs, also if nothing was missed")
+	flag.StringVar(&before, "upgrade-from", "", "break nothing, but replace this webhookd, of the version before, by the present one")
 	flag.BoolVar(&race, "race", false, "build webhookd with the race detector")
 	flag.Parse()
 	if flag.NArg() > 0 || cfg.Duration <= 0 || cfg.Duration > longest || !(cfg.Rate > 0 && cfg.Rate <= fastest) {
@@ -81,7 +83,12 @@ func run(ctx context.Context) (ok bool, err error) {
 	if err := build(ctx, "-o", cfg.NATSServer, "github.com/nats-io/nats-server/v2"); err != nil {
 		return false, err
 	}
-	report, err := chaos.Run(ctx, cfg)
+	var report chaos.Report
+	if before == "" {
+		report, err = chaos.Run(ctx, cfg)
+	} else {
+		report, err = chaos.Upgrade(ctx, cfg, before)
+	}
 	if err != nil {
 		return false, fmt.Errorf("%w (seed %d)", err, cfg.Seed)
 	}

@@ -105,7 +105,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if version != known {
+	if version < known { // a later one was made so that this program can go on beside it
 		return fmt.Errorf("%w: its schema has version %d, this program knows %d", store.ErrUnavailable, version, known)
 	}
 	return nil

@@ -146,7 +146,7 @@ func (s *Store) Ping(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	if version != known {
+	if version < known { // a later one was made so that the version before can go on with it
 		return fmt.Errorf("%w: its schema has version %d, this program knows %d", store.ErrUnavailable, version, known)
 	}
 	return nil

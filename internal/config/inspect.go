@@ -1,0 +1,42 @@
+package config
+
+import (
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Listener is an address that the service listens on, and the key that says so.
+type Listener struct{ Key, Address string }
+
+// Listeners are the addresses that a service of this set-up listens on; "" for one that it does not have.
+func (c Config) Listeners() []Listener {
+	listeners := []Listener{{"listen", c.Listen}, {"pprof_listen", c.PprofListen}}
+	if c.NATSURL.Empty() {
+		listeners = append(listeners, Listener{"nats_listen", c.NATSListen}, Listener{"nats_websocket_listen", c.NATSWebSocketListen})
+	}
+	return listeners
+}
+
+// Loopback says whether only this machine is sure to reach the HTTP API.
+func (c Config) Loopback() bool { return loopback(c.Listen) }
+
+// secretKeys are the keys of which the value in the configuration file may be, or hold, a secret.
+var secretKeys = []string{
+	"webhook_secret", "api_keys", "read_tokens", "tokens", "accounts", "database_url", "nats_url", "resthooks",
+}
+
+// SecretFiles gives the files that secrets were read from, sorted: the configuration file, if it sets a key that holds
+// secrets, and every secret_file.
+func (c Config) SecretFiles() []string {
+	files := maps.Clone(c.secretFiles)
+	if files == nil {
+		files = map[string]bool{}
+	}
+	for _, key := range secretKeys {
+		if strings.HasPrefix(c.origins[key], "file ") {
+			files[c.file] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(files))
+}
