@@ -56,6 +56,8 @@ func newRoot(proc process) *cobra.Command {
 		newRebuild(proc),
 		newRepublish(proc),
 		newCheckConfig(proc),
+		newHealthcheck(proc),
+		newMan(),
 		newVersion(proc),
 	)
 	return root
