@@ -112,6 +112,26 @@ bench-micro: ## Run Go's benchmarks, for benchstat, and keep what they say in do
 	scripts/with-postgres go test -run '^$$' -bench . -benchmem -count $(COUNT) -timeout 1h $(BENCHED) > bin/micro.txt
 	mv bin/micro.txt docs/benchmarks/raw/micro.txt
 
+.PHONY: release
+release: ## Make what is handed out: archives, .deb, .rpm, SBOMs and sums for linux on amd64 and arm64, in bin/release
+	scripts/release bin/release
+
+.PHONY: reproducible
+reproducible: ## Show that release gives the same bytes in another directory, with nothing compiled before (for minutes)
+	scripts/reproducible
+
+.PHONY: deploy
+deploy: ## Check the compose file and the manifests for Kubernetes: schemas, types, and whether webhookd takes the set-ups
+	cd deploy/check && go vet ./... && go test -count=1 ./...
+
+.PHONY: package
+package: ## Install, serve, upgrade, remove and purge the .deb on a throw-away Debian, with systemd and without (root)
+	scripts/try-deb
+
+.PHONY: image
+image: ## Build the image by its Dockerfile and have it serve, without a daemon or a registry (root, after package)
+	scripts/try-image
+
 .PHONY: vet
 vet: ## Run go vet
 	go vet ./...
@@ -130,6 +150,8 @@ fmt: ## Format the code (gofumpt, imports)
 tidy: ## Check that go.mod and go.sum say what the code needs, and that no module was tampered with
 	go mod tidy -diff
 	cd tools && go mod tidy -diff
+	cd tools/package && go mod tidy -diff
+	cd deploy/check && go mod tidy -diff
 	cd interop/go && go mod tidy -diff
 	go mod verify
 

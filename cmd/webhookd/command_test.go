@@ -115,7 +115,7 @@ func TestTheSetUpIsPrintedWithoutSecrets(t *testing.T) {
 
 func TestHelpIsForEveryCommand(t *testing.T) {
 	t.Parallel()
-	for _, command := range []string{"", "serve", "migrate", "replay", "simulate", "tail", "handlers lint", "handlers list", "handlers test", "check-config", "version"} {
+	for _, command := range []string{"", "serve", "migrate", "replay", "simulate", "tail", "handlers lint", "handlers list", "handlers test", "check-config", "healthcheck", "man", "version"} {
 		args := strings.Fields(command + " --help")
 		r := start(t, nil, args...)
 		require.Zero(t, r.wait())

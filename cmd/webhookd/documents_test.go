@@ -17,7 +17,7 @@ const top = "../.."
 func documents(t *testing.T) []string {
 	t.Helper()
 	var found []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "fixtures/*.md"} {
+	for _, pattern := range []string{"*.md", "docs/*.md", "fixtures/*.md", "deploy/*.md"} {
 		files, err := filepath.Glob(filepath.Join(top, pattern))
 		require.NoError(t, err)
 		require.NotEmpty(t, files, pattern)

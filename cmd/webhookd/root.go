@@ -57,6 +57,8 @@ func newRoot(proc process) *cobra.Command {
 		newRepublish(proc),
 		newCheckConfig(proc),
 		newDoctor(proc),
+		newHealthcheck(proc),
+		newMan(),
 		newVersion(proc),
 	)
 	return root

@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/coreos/go-systemd/v22/daemon"
 	"github.com/spf13/cobra"
 
 	"webhookd/internal/app"
@@ -57,6 +58,7 @@ func serve(ctx context.Context, proc process, cfg config.Config, demoFile string
 		where = append(where, "nats_websocket", url)
 	}
 	log.Info("serving", where...)
+	tellManager(log, daemon.SdNotifyReady)
 	if demoFile != "" {
 		showing, cancel := context.WithCancel(ctx)
 		shown := make(chan struct{})
@@ -73,6 +75,7 @@ func serve(ctx context.Context, proc process, cfg config.Config, demoFile string
 	})
 	defer stopReloading()
 	failure := wait(ctx, service, log)
+	tellManager(log, stopTakes(cfg.StopTimeout))
 	return errors.Join(failure, stop(proc, service, cfg.StopTimeout))
 }
 

@@ -93,10 +93,7 @@ func (f *serviceFlags) ask(ctx context.Context, doing, method string, body any, 
 	}
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	client := &http.Client{Transport: &http.Transport{
-		Proxy: http.ProxyFromEnvironment, TLSClientConfig: f.trust, DisableKeepAlives: true,
-	}}
-	response, err := client.Do(request.WithContext(ctx))
+	response, err := f.client().Do(request.WithContext(ctx))
 	if err != nil {
 		return nil, &beginError{fmt.Errorf("ask the service: %w", err)}
 	}
@@ -113,6 +110,13 @@ func (f *serviceFlags) ask(ctx context.Context, doing, method string, body any, 
 		return nil, fmt.Errorf("%s: the service answered %s: %s", doing, response.Status, problem.Detail)
 	}
 	return answer, nil
+}
+
+// client is for one request.
+func (f *serviceFlags) client() *http.Client {
+	return &http.Client{Transport: &http.Transport{
+		Proxy: http.ProxyFromEnvironment, TLSClientConfig: f.trust, DisableKeepAlives: true,
+	}}
 }
 
 func (f *serviceFlags) request(method string, body any, path []string) (*http.Request, error) {

@@ -9,8 +9,9 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// version is set by the linker (see Makefile); a build by `go install` has the module's version instead.
-var version string
+// These are set by the linker (see Makefile and scripts/release); a build by `go install` has the module's version
+// instead. revision and committed, which is RFC 3339, are for builds that cannot see the repository.
+var version, revision, committed string
 
 // buildInfo is what this binary was made from.
 type buildInfo struct {
@@ -23,7 +24,10 @@ type buildInfo struct {
 }
 
 func readBuild() buildInfo {
-	b := buildInfo{Version: version, Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH}
+	b := buildInfo{
+		Version: version, Revision: revision, Time: committed,
+		Go: runtime.Version(), Platform: runtime.GOOS + "/" + runtime.GOARCH,
+	}
 	info, ok := debug.ReadBuildInfo()
 	if !ok {
 		return b
