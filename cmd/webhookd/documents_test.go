@@ -13,19 +13,6 @@ import (
 
 const top = "../.."
 
-// documents gives every Markdown file of the repository.
-func documents(t *testing.T) []string {
-	t.Helper()
-	var found []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "fixtures/*.md"} {
-		files, err := filepath.Glob(filepath.Join(top, pattern))
-		require.NoError(t, err)
-		require.NotEmpty(t, files, pattern)
-		found = append(found, files...)
-	}
-	return found
-}
-
 var link = regexp.MustCompile(`\]\(([^)#:\s]+)(#[^)\s]*)?\)`)
 
 func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
