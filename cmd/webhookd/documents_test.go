@@ -59,24 +59,45 @@ func TestEveryDependencyHasItsReason(t *testing.T) {
 	}
 }
 
-// Every make target and every command that a document names exists.
+// Every make target, every command and every flag that a document names exists, also where it is not run.
 func TestDocumentsNameWhatExists(t *testing.T) {
 	t.Parallel()
 	makefile, err := os.ReadFile(filepath.Join(top, "Makefile"))
 	require.NoError(t, err)
-	root := newRoot(process{})
+	named := regexp.MustCompile("(?m)(?:`|^|\\$ |[ /(])webhookd ([a-z-]+(?: [^`|;&#)\n]*)?)")
+	flag := regexp.MustCompile(`(?:^|\s)--([a-z][a-z-]*)`)
+	flags := 0
 	for _, document := range documents(t) {
 		data, err := os.ReadFile(document)
 		require.NoError(t, err)
-		for _, match := range regexp.MustCompile("(?m)(?:`|^)make ([a-z0-9-]+)").FindAllStringSubmatch(string(data), -1) {
+		code, text := "", string(data)
+		for _, block := range codeBlocks(t, document) {
+			text = strings.Replace(text, "```"+block.language+"\n"+block.body+"```", "", 1)
+			if block.commands() {
+				code += block.body
+			}
+		}
+		for _, span := range regexp.MustCompile("(?s)`[^`]+`").FindAllString(text, -1) {
+			code += strings.ReplaceAll(strings.Trim(span, "`"), "\n", " ") + "\n"
+		}
+		code = strings.ReplaceAll(code, "\\\n", " ")
+		code = regexp.MustCompile(`(?m)(?:^|\s)#.*$`).ReplaceAllString(code, "")
+		for _, match := range regexp.MustCompile("(?m)^(?:\\$ )?make ([a-z0-9-]+)").FindAllStringSubmatch(code, -1) {
 			require.Contains(t, string(makefile), "\n"+match[1]+": ", "%s names make %s", document, match[1])
 		}
-		for _, match := range regexp.MustCompile("(?:`|bin/)webhookd ([a-z-]+)").FindAllStringSubmatch(string(data), -1) {
-			command, _, err := root.Find([]string{match[1]})
+		for _, match := range named.FindAllStringSubmatch(code, -1) {
+			root := newRoot(process{})
+			command, _, err := root.Find(strings.Fields(match[1]))
 			require.NoError(t, err, "%s names webhookd %s", document, match[1])
-			require.NotSame(t, root, command, "%s names webhookd %s", document, match[1])
+			require.True(t, command.HasParent(), "%s names webhookd %s", document, match[1])
+			command.InitDefaultHelpFlag()
+			for _, given := range flag.FindAllStringSubmatch(match[1], -1) {
+				require.NotNil(t, command.Flag(given[1]), "%s names webhookd %s", document, match[1])
+				flags++
+			}
 		}
 	}
+	require.Greater(t, flags, 20)
 }
 
 // Every field of the recorded call's record is explained, and every type of its events.
