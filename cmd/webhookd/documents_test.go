@@ -13,28 +13,56 @@ import (
 
 const top = "../.."
 
-var link = regexp.MustCompile(`\]\(([^)#:\s]+)(#[^)\s]*)?\)`)
+var link = regexp.MustCompile(`\]\(([^)#:\s]*)(#[^)\s]*)?\)`)
 
 func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
 	t.Parallel()
+	places := 0
 	for _, document := range documents(t) {
 		data, err := os.ReadFile(document)
 		require.NoError(t, err)
 		for _, match := range link.FindAllStringSubmatch(string(data), -1) {
-			require.FileExists(t, filepath.Join(filepath.Dir(document), match[1]), "linked from %s", document)
+			target := document
+			if match[1] != "" {
+				target = filepath.Join(filepath.Dir(document), match[1])
+			}
+			_, err := os.Stat(target)
+			require.NoError(t, err, "%s leads to %s", document, match[0])
+			if match[2] != "" && strings.HasSuffix(target, ".md") {
+				require.Contains(t, anchors(t, target), match[2][1:], "%s leads to %s", document, match[0])
+				places++
+			}
 		}
 	}
+	require.NotZero(t, places)
+}
+
+// anchors gives the names by which a document's headings can be linked to.
+func anchors(t *testing.T, document string) []string {
+	t.Helper()
+	data, err := os.ReadFile(document)
+	require.NoError(t, err)
+	var names []string
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(string(data), -1) {
+		text := regexp.MustCompile(`\]\([^)]*\)`).ReplaceAllString(strings.ToLower(heading[1]), "")
+		text = regexp.MustCompile(`[^\p{L}\p{N}_ -]`).ReplaceAllString(text, "")
+		names = append(names, strings.ReplaceAll(text, " ", "-"))
+	}
+	return names
 }
 
 func TestTheIndexHasEveryDocument(t *testing.T) {
 	t.Parallel()
-	index, err := os.ReadFile(filepath.Join(top, "docs", "README.md"))
-	require.NoError(t, err)
-	files, err := filepath.Glob(filepath.Join(top, "docs", "*.md"))
-	require.NoError(t, err)
-	for _, file := range files {
-		if name := filepath.Base(file); name != "README.md" {
-			require.Contains(t, string(index), "]("+name+")")
+	for _, folder := range []string{"docs", "docs/decisions"} {
+		index, err := os.ReadFile(filepath.Join(top, folder, "README.md"))
+		require.NoError(t, err)
+		files, err := filepath.Glob(filepath.Join(top, folder, "*.md"))
+		require.NoError(t, err)
+		require.Greater(t, len(files), 1)
+		for _, file := range files {
+			if name := filepath.Base(file); name != "README.md" {
+				require.Contains(t, string(index), "]("+name+")")
+			}
 		}
 	}
 }
