@@ -262,3 +262,45 @@ func testNames(t *testing.T) []string {
 	}
 	return names
 }
+
+// The rules by which documents are read.
+func TestBlocksAreTakenApartAsTheShellDoes(t *testing.T) {
+	t.Parallel()
+	block := &codeBlock{language: "sh", body: "# first\nmake build\ncurl a \\\n  -d '{\n}'\necho 1 |\n  cat\ncat >a <<'EOF'\nb\n\nEOF\nc=1; d\n"}
+	var commands []string
+	for _, s := range block.steps(t) {
+		require.Nil(t, s.shows)
+		commands = append(commands, s.command)
+	}
+	require.Equal(t, []string{
+		"make build", "curl a \\\n  -d '{\n}'", "echo 1 |\n  cat", "cat >a <<'EOF'\nb\n\nEOF", "c=1; d",
+	}, commands)
+	block = &codeBlock{language: "console", body: "$ a\n> b\n1\n> 2\n$ c\n"}
+	require.Equal(t, []step{{"a\nb", []string{"1", "> 2"}}, {"c", []string{}}}, block.steps(t))
+}
+
+func TestWhatIsShownIsCompared(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		shows, says string
+		same        bool
+	}{
+		{"a\nb", "a\nb", true},
+		{"a\nb", "a\nb\nc", false},
+		{"a\nb", "b", false},
+		{"a\n…", "a\nb\nc", true},
+		{"a\n…", "a", true},
+		{"a\n…", "b\na", false},
+		{"…\nb\n…", "a\nb\nc", true},
+		{"…\nb\n…", "b", true},
+		{"…\nb\n…", "a\nxb\nc", false},
+		{"a … c", "a b c", true},
+		{"a … c", "a b\nc", false},
+		{"1.5 (x)", "1.5 (x)", true},
+		{"1.5 (x)", "125 (x)", false},
+		{"", "", true},
+		{"", "a", false},
+	} {
+		require.Equal(t, c.same, shown(strings.Split(c.shows, "\n"), c.says), "%q, shown as %q", c.says, c.shows)
+	}
+}

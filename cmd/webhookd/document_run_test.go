@@ -358,7 +358,7 @@ func (r *reader) shell(block *codeBlock, steps []step, fails bool) {
 		}
 		if s.shows != nil {
 			output = curlSays.ReplaceAllString(output, "")
-			require.Regexp(r.t, shown(s.shows), strings.TrimSpace(output), "%s: %s", block, s.command)
+			require.True(r.t, shown(s.shows, output), "%s: %s\nsays:\n%s\nand not:\n%s", block, s.command, output, strings.Join(s.shows, "\n"))
 		}
 	}
 }
@@ -366,28 +366,27 @@ func (r *reader) shell(block *codeBlock, steps []step, fails bool) {
 // curlSays is what curl says because we ask it to fail where it is refused; a reader does not see it.
 var curlSays = regexp.MustCompile(`(?m)^curl: \(22\).*\n`)
 
-// shown is the expression for output as a document shows it: … stands for anything in a line, and a line of it for
-// any lines.
-func shown(want []string) *regexp.Regexp {
+// shown says whether output is what a document shows of it: … stands for anything in a line, and alone in a line for any
+// lines.
+func shown(want []string, output string) bool {
 	expression := ""
-	for i, line := range strings.Split(strings.TrimSpace(strings.Join(want, "\n")), "\n") {
-		switch line = strings.TrimRight(line, " "); {
-		case strings.TrimSpace(line) == "…":
-			expression += `(?:.*\n?)*?`
+	for line := range strings.SplitSeq(strings.TrimSpace(strings.Join(want, "\n")), "\n") {
+		if strings.TrimSpace(line) == "…" {
+			expression += `(?:.*\n)*`
 			continue
-		case i > 0 && !strings.HasSuffix(expression, `*?`):
-			expression += `\n`
 		}
-		parts := strings.Split(line, "…")
-		for j := range parts {
-			parts[j] = regexp.QuoteMeta(parts[j])
-		}
-		expression += strings.Join(parts, `.*`) + `[ ]*`
-		if rest := want[min(i+1, len(want)-1)]; strings.TrimSpace(rest) == "…" {
-			expression += `\n?`
-		}
+		expression += lineShown(line) + `\n`
 	}
-	return regexp.MustCompile(`^` + expression + `$`)
+	return regexp.MustCompile(`\A` + expression + `\z`).MatchString(strings.TrimSpace(output) + "\n")
+}
+
+// lineShown is the expression for a line as it is shown.
+func lineShown(line string) string {
+	parts := strings.Split(strings.TrimRight(line, " "), "…")
+	for i := range parts {
+		parts[i] = regexp.QuoteMeta(parts[i])
+	}
+	return strings.Join(parts, `.*`) + ` *`
 }
 
 // requireShown waits until a command that goes on has said what the document shows.
@@ -397,11 +396,7 @@ func (r *reader) requireShown(block *codeBlock, s step, output func() string) {
 		if line = strings.TrimSpace(line); line == "" || line == "…" {
 			continue
 		}
-		parts := strings.Split(line, "…")
-		for i := range parts {
-			parts[i] = regexp.QuoteMeta(parts[i])
-		}
-		want := regexp.MustCompile(`(?m)^\s*` + strings.Join(parts, ".*") + `\s*$`)
+		want := regexp.MustCompile(`(?m)^ *` + lineShown(line) + `$`)
 		r.until(20*time.Millisecond, func() bool { return want.MatchString(r.there(output())) },
 			"%s: %s\ndoes not say %q", block, s.command, line)
 	}

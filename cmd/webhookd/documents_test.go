@@ -67,6 +67,21 @@ func TestTheIndexHasEveryDocument(t *testing.T) {
 	}
 }
 
+// The table of packages has them all, but for those that only tests use.
+func TestEveryPackageIsExplained(t *testing.T) {
+	t.Parallel()
+	architecture, err := os.ReadFile(filepath.Join(top, "docs", "architecture.md"))
+	require.NoError(t, err)
+	folders, err := os.ReadDir(filepath.Join(top, "internal"))
+	require.NoError(t, err)
+	require.NotEmpty(t, folders)
+	for _, folder := range folders {
+		if name := folder.Name(); folder.IsDir() && !strings.HasSuffix(name, "test") {
+			require.Contains(t, string(architecture), "| `internal/"+name+"` | ")
+		}
+	}
+}
+
 func TestEveryDependencyHasItsReason(t *testing.T) {
 	t.Parallel()
 	module, err := os.ReadFile(filepath.Join(top, "go.mod"))
