@@ -108,7 +108,7 @@ func codeBlocks(t *testing.T, path string) []*codeBlock {
 			marks = append(marks, comment.FindStringSubmatch(line)[1])
 		case strings.TrimSpace(line) != "":
 			for _, mark := range marks {
-				assert.False(t, markOf(mark) != "", "%s:%d: the mark %q is before no block", document, i+1, mark)
+				assert.Empty(t, markOf(mark), "%s:%d: the mark %q is before no block", document, i+1, mark)
 			}
 			marks = nil
 		}
@@ -202,7 +202,7 @@ func typed(t *testing.T, where, text string) []step {
 }
 
 func whole(command string) bool {
-	if match := hereDocument.FindStringSubmatch(command); match != nil && !strings.Contains(command, "\n"+match[1]+"\n") {
+	if match := hereDocument.FindStringSubmatch(command); len(match) > 1 && !strings.Contains(command, "\n"+match[1]+"\n") {
 		return false
 	}
 	end := strings.TrimSpace(command)
@@ -266,14 +266,14 @@ func testNames(t *testing.T) []string {
 // The rules by which documents are read.
 func TestBlocksAreTakenApartAsTheShellDoes(t *testing.T) {
 	t.Parallel()
-	block := &codeBlock{language: "sh", body: "# first\nmake build\ncurl a \\\n  -d '{\n}'\necho 1 |\n  cat\ncat >a <<'EOF'\nb\n\nEOF\nc=1; d\n"}
+	block := &codeBlock{language: "sh", body: "# first\nmake build\ncurl a \\\n  -d '{\n}'\necho 1 |\n  sort\ncat >a <<'EOF'\nb\n\nEOF\nc=1; d\n"}
 	var commands []string
 	for _, s := range block.steps(t) {
 		require.Nil(t, s.shows)
 		commands = append(commands, s.command)
 	}
 	require.Equal(t, []string{
-		"make build", "curl a \\\n  -d '{\n}'", "echo 1 |\n  cat", "cat >a <<'EOF'\nb\n\nEOF", "c=1; d",
+		"make build", "curl a \\\n  -d '{\n}'", "echo 1 |\n  sort", "cat >a <<'EOF'\nb\n\nEOF", "c=1; d",
 	}, commands)
 	block = &codeBlock{language: "console", body: "$ a\n> b\n1\n> 2\n$ c\n"}
 	require.Equal(t, []step{{"a\nb", []string{"1", "> 2"}}, {"c", []string{}}}, block.steps(t))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -258,10 +259,7 @@ var places = regexp.MustCompile(`([a-z_]+)"?[=:]"?(?:[a-z]+://)?([^\s",]+:\d+)`)
 func (r *reader) serve(block *codeBlock, s step) {
 	r.t.Helper()
 	r.stop()
-	names := map[string]string{}
-	for name, port := range usual {
-		names[name] = port
-	}
+	names := maps.Clone(usual)
 	command := listens.ReplaceAllStringFunc(s.command, func(flag string) string {
 		match := listens.FindStringSubmatch(flag)
 		name := strings.ReplaceAll(strings.TrimSuffix(strings.TrimSuffix(match[1], "listen"), "-"), "-", "_")
@@ -334,13 +332,14 @@ func (r *reader) shell(block *codeBlock, steps []step, fails bool) {
 		return
 	}
 	const mark = "\x01"
-	script := "exec 2>&1\n"
+	var script strings.Builder
+	script.WriteString("exec 2>&1\n")
 	for _, s := range steps {
-		script += r.here(s.command, true) + "\nprintf '\\n\\001%d\\001' \"$?\"\n"
+		script.WriteString(r.here(s.command, true) + "\nprintf '\\n\\001%d\\001' \"$?\"\n")
 	}
 	ctx, cancel := context.WithTimeout(r.t.Context(), patience)
 	defer cancel()
-	command := exec.CommandContext(ctx, "sh", "-c", script)
+	command := exec.CommandContext(ctx, "sh", "-c", script.String())
 	command.Dir, command.Env = r.dir, r.environ
 	var out bytes.Buffer
 	command.Stdout = &out
@@ -369,15 +368,16 @@ var curlSays = regexp.MustCompile(`(?m)^curl: \(22\).*\n`)
 // shown says whether output is what a document shows of it: … stands for anything in a line, and alone in a line for any
 // lines.
 func shown(want []string, output string) bool {
-	expression := ""
+	var expression strings.Builder
+	expression.WriteString(`\A`)
 	for line := range strings.SplitSeq(strings.TrimSpace(strings.Join(want, "\n")), "\n") {
 		if strings.TrimSpace(line) == "…" {
-			expression += `(?:.*\n)*`
+			expression.WriteString(`(?:.*\n)*`)
 			continue
 		}
-		expression += lineShown(line) + `\n`
+		expression.WriteString(lineShown(line) + `\n`)
 	}
-	return regexp.MustCompile(`\A` + expression + `\z`).MatchString(strings.TrimSpace(output) + "\n")
+	return regexp.MustCompile(expression.String() + `\z`).MatchString(strings.TrimSpace(output) + "\n")
 }
 
 // lineShown is the expression for a line as it is shown.
@@ -412,7 +412,7 @@ func (r *reader) until(often time.Duration, came func() bool, message string, ar
 		select {
 		case <-again.C:
 		case <-timeout:
-			require.FailNow(r.t, "it takes too long", fmt.Sprintf(message, args...))
+			require.FailNowf(r.t, "it takes too long", message, args...)
 		}
 	}
 }

@@ -113,19 +113,20 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 	for _, document := range documents(t) {
 		data, err := os.ReadFile(document)
 		require.NoError(t, err)
-		code, text := "", string(data)
+		var typed strings.Builder
+		text := string(data)
 		for _, block := range codeBlocks(t, document) {
 			text = strings.Replace(text, "```"+block.language+"\n"+block.body+"```", "", 1)
 			if block.commands() {
-				code += block.body
+				typed.WriteString(block.body)
 			}
 		}
 		for _, span := range regexp.MustCompile("(?s)`[^`]+`").FindAllString(text, -1) {
-			code += strings.ReplaceAll(strings.Trim(span, "`"), "\n", " ") + "\n"
+			typed.WriteString(strings.ReplaceAll(strings.Trim(span, "`"), "\n", " ") + "\n")
 		}
-		code = strings.ReplaceAll(code, "\\\n", " ")
+		code := strings.ReplaceAll(typed.String(), "\\\n", " ")
 		code = regexp.MustCompile(`(?m)(?:^|\s)#.*$`).ReplaceAllString(code, "")
-		for _, match := range regexp.MustCompile("(?m)^(?:\\$ )?make ([a-z0-9-]+)").FindAllStringSubmatch(code, -1) {
+		for _, match := range regexp.MustCompile(`(?m)^(?:\$ )?make ([a-z0-9-]+)`).FindAllStringSubmatch(code, -1) {
 			require.Contains(t, string(makefile), "\n"+match[1]+": ", "%s names make %s", document, match[1])
 		}
 		for _, match := range named.FindAllStringSubmatch(code, -1) {
