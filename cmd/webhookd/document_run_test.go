@@ -77,8 +77,10 @@ func newReader(t *testing.T) *reader {
 	}
 	// Where a command asks webhookd over HTTP, being refused is a failure.
 	require.NoError(t, os.WriteFile(filepath.Join(tools, ".curlrc"), []byte("fail-with-body\nsilent\nshow-error\nmax-time = 60\n"), 0o600))
+	servers, err := filepath.Glob("/usr/lib/postgresql/*/bin") // psql, where it is installed and not on the path
+	require.NoError(t, err)
 	r.environ = []string{
-		"PATH=" + tools + ":" + os.Getenv("PATH"), "HOME=" + tools, "CURL_HOME=" + tools, "LC_ALL=C.UTF-8",
+		"PATH=" + strings.Join(slices.Concat([]string{tools, os.Getenv("PATH")}, servers), ":"), "HOME=" + tools, "CURL_HOME=" + tools, "LC_ALL=C.UTF-8",
 		"WEBHOOKD_LISTEN=127.0.0.1:0", "WEBHOOKD_NATS_LISTEN=127.0.0.1:0",
 	}
 	t.Cleanup(func() {
