@@ -18,7 +18,7 @@ CHAOS   ?=
 # Arguments for bench, e.g. make bench BENCH="-only throughput -rounds 5"
 BENCH   ?=
 # How many calls sizing takes in.
-CALLS   ?= 30000
+CALLS   ?= 3000
 # What bench-micro runs, and how often: benchstat wants several.
 BENCHED ?= ./internal/dialog ./internal/correlate ./internal/flow ./internal/ingest ./internal/relay
 COUNT   ?= 6
@@ -105,7 +105,7 @@ board-load: ## Measure what the live board costs a browser with 500 open calls a
 	WEBHOOKD_BOARD_LOAD=1 scripts/with-chromium go test -count=1 -run TestTheBoardUnderLoad -v ./cmd/webhookd
 
 .PHONY: sizing
-sizing: ## Measure what calls take on disk and in memory, on both stores, and keep it in docs/benchmarks/raw/sizing.tsv (CALLS=30000)
+sizing: ## Measure what calls take on disk and in memory, on both stores, and keep it in docs/benchmarks/raw/sizing.tsv (CALLS=30000 for more)
 	mkdir -p bin
 	scripts/sizing $(CALLS) > bin/sizing.tsv
 	mv bin/sizing.tsv docs/benchmarks/raw/sizing.tsv
