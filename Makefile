@@ -17,6 +17,8 @@ ARGS    ?=
 CHAOS   ?=
 # Arguments for bench, e.g. make bench BENCH="-only throughput -rounds 5"
 BENCH   ?=
+# How many calls sizing takes in.
+CALLS   ?= 3000
 # What bench-micro runs, and how often: benchstat wants several.
 BENCHED ?= ./internal/dialog ./internal/correlate ./internal/flow ./internal/ingest ./internal/relay
 COUNT   ?= 6
@@ -106,6 +108,12 @@ bench-short: ## As bench, for a few minutes; the result goes to bin/bench-short
 board-load: ## Measure what the live board costs a browser with 500 open calls at 100 webhooks/s, and that it drops nothing
 	WEBHOOKD_BOARD_LOAD=1 scripts/with-chromium go test -count=1 -run TestTheBoardUnderLoad -v ./cmd/webhookd
 
+.PHONY: sizing
+sizing: ## Measure what calls take on disk and in memory, on both stores, and keep it in docs/benchmarks/raw/sizing.tsv (CALLS=30000 for more)
+	mkdir -p bin
+	scripts/sizing $(CALLS) > bin/sizing.tsv
+	mv bin/sizing.tsv docs/benchmarks/raw/sizing.tsv
+
 .PHONY: bench-micro
 bench-micro: ## Run Go's benchmarks, for benchstat, and keep what they say in docs/benchmarks/raw/micro.txt
 	mkdir -p bin docs/benchmarks/raw
@@ -153,6 +161,7 @@ tidy: ## Check that go.mod and go.sum say what the code needs, and that no modul
 	cd tools/package && go mod tidy -diff
 	cd deploy/check && go mod tidy -diff
 	cd interop/go && go mod tidy -diff
+	cd interop/nats && go mod tidy -diff
 	go mod verify
 
 .PHONY: docs

@@ -13,41 +13,71 @@ import (
 
 const top = "../.."
 
-// documents gives every Markdown file of the repository.
-func documents(t *testing.T) []string {
-	t.Helper()
-	var found []string
-	for _, pattern := range []string{"*.md", "docs/*.md", "fixtures/*.md", "deploy/*.md"} {
-		files, err := filepath.Glob(filepath.Join(top, pattern))
-		require.NoError(t, err)
-		require.NotEmpty(t, files, pattern)
-		found = append(found, files...)
-	}
-	return found
-}
-
-var link = regexp.MustCompile(`\]\(([^)#:\s]+)(#[^)\s]*)?\)`)
+var link = regexp.MustCompile(`\]\(([^)#:\s]*)(#[^)\s]*)?\)`)
 
 func TestLinksInDocumentsLeadSomewhere(t *testing.T) {
 	t.Parallel()
+	places := 0
 	for _, document := range documents(t) {
 		data, err := os.ReadFile(document)
 		require.NoError(t, err)
 		for _, match := range link.FindAllStringSubmatch(string(data), -1) {
-			require.FileExists(t, filepath.Join(filepath.Dir(document), match[1]), "linked from %s", document)
+			target := document
+			if match[1] != "" {
+				target = filepath.Join(filepath.Dir(document), match[1])
+			}
+			_, err := os.Stat(target)
+			require.NoError(t, err, "%s leads to %s", document, match[0])
+			if match[2] != "" && strings.HasSuffix(target, ".md") {
+				require.Contains(t, anchors(t, target), match[2][1:], "%s leads to %s", document, match[0])
+				places++
+			}
 		}
 	}
+	require.NotZero(t, places)
+}
+
+// anchors gives the names by which a document's headings can be linked to.
+func anchors(t *testing.T, document string) []string {
+	t.Helper()
+	data, err := os.ReadFile(document)
+	require.NoError(t, err)
+	var names []string
+	for _, heading := range regexp.MustCompile(`(?m)^#+ (.*)$`).FindAllStringSubmatch(string(data), -1) {
+		text := regexp.MustCompile(`\]\([^)]*\)`).ReplaceAllString(strings.ToLower(heading[1]), "")
+		text = regexp.MustCompile(`[^\p{L}\p{N}_ -]`).ReplaceAllString(text, "")
+		names = append(names, strings.ReplaceAll(text, " ", "-"))
+	}
+	return names
 }
 
 func TestTheIndexHasEveryDocument(t *testing.T) {
 	t.Parallel()
-	index, err := os.ReadFile(filepath.Join(top, "docs", "README.md"))
+	for _, folder := range []string{"docs", "docs/decisions"} {
+		index, err := os.ReadFile(filepath.Join(top, folder, "README.md"))
+		require.NoError(t, err)
+		files, err := filepath.Glob(filepath.Join(top, folder, "*.md"))
+		require.NoError(t, err)
+		require.Greater(t, len(files), 1)
+		for _, file := range files {
+			if name := filepath.Base(file); name != "README.md" {
+				require.Contains(t, string(index), "]("+name+")")
+			}
+		}
+	}
+}
+
+// The table of packages has them all, but for those that only tests use.
+func TestEveryPackageIsExplained(t *testing.T) {
+	t.Parallel()
+	architecture, err := os.ReadFile(filepath.Join(top, "docs", "architecture.md"))
 	require.NoError(t, err)
-	files, err := filepath.Glob(filepath.Join(top, "docs", "*.md"))
+	folders, err := os.ReadDir(filepath.Join(top, "internal"))
 	require.NoError(t, err)
-	for _, file := range files {
-		if name := filepath.Base(file); name != "README.md" {
-			require.Contains(t, string(index), "]("+name+")")
+	require.NotEmpty(t, folders)
+	for _, folder := range folders {
+		if name := folder.Name(); folder.IsDir() && !strings.HasSuffix(name, "test") {
+			require.Contains(t, string(architecture), "| `internal/"+name+"` | ")
 		}
 	}
 }
@@ -72,24 +102,46 @@ func TestEveryDependencyHasItsReason(t *testing.T) {
 	}
 }
 
-// Every make target and every command that a document names exists.
+// Every make target, every command and every flag that a document names exists, also where it is not run.
 func TestDocumentsNameWhatExists(t *testing.T) {
 	t.Parallel()
 	makefile, err := os.ReadFile(filepath.Join(top, "Makefile"))
 	require.NoError(t, err)
-	root := newRoot(process{})
+	named := regexp.MustCompile("(?m)(?:`|^|\\$ |[ /(])webhookd ([a-z-]+(?: [^`|;&#)\n]*)?)")
+	flag := regexp.MustCompile(`(?:^|\s)--([a-z][a-z-]*)`)
+	flags := 0
 	for _, document := range documents(t) {
 		data, err := os.ReadFile(document)
 		require.NoError(t, err)
-		for _, match := range regexp.MustCompile("(?m)(?:`|^)make ([a-z0-9-]+)").FindAllStringSubmatch(string(data), -1) {
+		var typed strings.Builder
+		text := string(data)
+		for _, block := range codeBlocks(t, document) {
+			text = strings.Replace(text, "```"+block.language+"\n"+block.body+"```", "", 1)
+			if block.commands() {
+				typed.WriteString(block.body)
+			}
+		}
+		for _, span := range regexp.MustCompile("(?s)`[^`]+`").FindAllString(text, -1) {
+			typed.WriteString(strings.ReplaceAll(strings.Trim(span, "`"), "\n", " ") + "\n")
+		}
+		code := strings.ReplaceAll(typed.String(), "\\\n", " ")
+		code = regexp.MustCompile(`(?m)(?:^|\s)#.*$`).ReplaceAllString(code, "")
+		for _, match := range regexp.MustCompile(`(?m)^(?:\$ )?make ([a-z0-9-]+)`).FindAllStringSubmatch(code, -1) {
 			require.Contains(t, string(makefile), "\n"+match[1]+": ", "%s names make %s", document, match[1])
 		}
-		for _, match := range regexp.MustCompile("(?:`|bin/)webhookd ([a-z-]+)").FindAllStringSubmatch(string(data), -1) {
-			command, _, err := root.Find([]string{match[1]})
+		for _, match := range named.FindAllStringSubmatch(code, -1) {
+			root := newRoot(process{})
+			command, _, err := root.Find(strings.Fields(match[1]))
 			require.NoError(t, err, "%s names webhookd %s", document, match[1])
-			require.NotSame(t, root, command, "%s names webhookd %s", document, match[1])
+			require.True(t, command.HasParent(), "%s names webhookd %s", document, match[1])
+			command.InitDefaultHelpFlag()
+			for _, given := range flag.FindAllStringSubmatch(match[1], -1) {
+				require.NotNil(t, command.Flag(given[1]), "%s names webhookd %s", document, match[1])
+				flags++
+			}
 		}
 	}
+	require.Greater(t, flags, 20)
 }
 
 // Every field of the recorded call's record is explained, and every type of its events.
