@@ -28,6 +28,9 @@ type Engine struct {
 	RingLimit, CallLimit time.Duration
 	// Dispatcher does what handlers say about the events of a batch; nil if there are none.
 	Dispatcher *dispatch.Dispatcher
+	// Reconciles says of an account whether the PBX can be asked for its records; calls that were reaped, or settled with
+	// gaps, are asked about then. Nil: of none.
+	Reconciles func(account string) bool
 }
 
 // Piece is one journal entry and what it tells of a dialog.
