@@ -102,6 +102,7 @@ type Tx interface {
 	Due(ctx context.Context, now time.Time, limit int) ([]Due, error)
 	Facts
 	Triggers
+	Repairs
 }
 
 // Reader answers questions. Readers see a Write as soon as it has returned.
@@ -132,6 +133,7 @@ type Reader interface {
 	Refused(ctx context.Context, account string, id int64) (Refused, error)
 	FactReader
 	TriggerReader
+	RepairReader
 }
 
 // Outbox is the relay's side: what is to be published, how far it has been, and who does it.
