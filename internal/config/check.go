@@ -104,7 +104,7 @@ func (c Config) Warnings() []string {
 		}
 		warnings = append(warnings, guessable("accounts: "+name+": webhook_auth", own)...)
 	}
-	return warnings
+	return append(warnings, c.plainPBXAPIs()...)
 }
 
 func guessable(key string, secrets []Secret) []string {
