@@ -20,6 +20,7 @@ import (
 	"webhookd/internal/live"
 	"webhookd/internal/metrics"
 	"webhookd/internal/natsbus"
+	"webhookd/internal/reconcile"
 	"webhookd/internal/relay"
 	"webhookd/internal/store"
 )
@@ -53,8 +54,10 @@ type App struct {
 	relay    *relay.Relay
 	live     *live.Board
 	backlog  *backlog.Runner
-	http     *httpapi.Server
-	handlers *handlers
+	// reconciler asks PBXs for their records; nil if there is none to ask.
+	reconciler *reconcile.Reconciler
+	http       *httpapi.Server
+	handlers   *handlers
 }
 
 // New opens and binds everything: the HTTP address first, so that one that is taken is told at once, then the spool, the
@@ -116,10 +119,14 @@ func (a *App) build(options Options) error {
 		Store: a.store, Engine: engine, Logger: a.log, Now: options.Now, Committed: func() { a.due.Wake() },
 		Spool: a.spool, CommitTimeout: a.cfg.CommitTimeout, Ready: a.databaseReady, Away: !a.schema.current(),
 	})
-	a.due = due.New(due.Config{
+	work := due.Config{
 		Store: a.store, Engine: engine, CatchingUp: a.ingest.CatchingUp, Logger: a.log, Now: options.Now,
 		Dispatcher: a.handlers.dispatcher, Client: a.handlers.client,
-	})
+	}
+	if a.reconciler = a.newReconciler(engine); a.reconciler != nil {
+		work.Repairer = a.reconciler
+	}
+	a.due = due.New(work)
 	a.relay = relay.New(relay.Config{
 		Store: a.store, Bus: a.bus, Logger: a.log, Now: options.Now,
 		Options: flow.Options{RingLimit: a.cfg.RingLimit, CallLimit: a.cfg.CallLimit},

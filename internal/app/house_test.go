@@ -26,7 +26,7 @@ const module = "webhookd/internal/"
 var house = map[string][]string{
 	"app": {
 		"backlog", "callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "live",
-		"metrics", "natsapi", "natsbus", "rebuild", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite", "trigger",
+		"metrics", "natsapi", "natsbus", "pbxapi", "rebuild", "reconcile", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite", "trigger",
 		"verify", "web",
 	},
 
@@ -41,14 +41,16 @@ var house = map[string][]string{
 		"asyncapi", "correlate", "dialog", "flow", "ingest", "live", "openapi", "stats", "statsapi", "store", "trigger", "triggerapi",
 		"verify", "web",
 	},
-	"due":     {"callout", "correlate", "dialog", "dispatch", "flow", "ingest", "store", "trigger"},
-	"live":    {"flow", "natsbus"},
-	"natsapi": {"dialog", "flow", "natsbus", "store"},
-	"relay":   {"correlate", "dialog", "flow", "natsbus", "store"},
-	"backlog": {"correlate", "ingest", "store"},
-	"rebuild": {"correlate", "dialog", "flow", "ingest", "stats", "store"},
-	"callout": {}, // calls out; it knows no handler and no event
-	"metrics": {"dispatch", "due", "ingest", "ingest/spool", "relay"},
+	"due":       {"callout", "correlate", "dialog", "dispatch", "flow", "ingest", "reconcile", "store", "trigger"},
+	"live":      {"flow", "natsbus"},
+	"natsapi":   {"dialog", "flow", "natsbus", "store"},
+	"relay":     {"correlate", "dialog", "flow", "natsbus", "store"},
+	"backlog":   {"correlate", "ingest", "store"},
+	"rebuild":   {"correlate", "dialog", "flow", "ingest", "stats", "store"},
+	"reconcile": {"correlate", "dialog", "ingest", "pbxapi", "store"}, // which calls the PBX is asked about, and when
+	"pbxapi":    {"dialog"},                                           // asks; what a record means is for others
+	"callout":   {},                                                   // calls out; it knows no handler and no event
+	"metrics":   {"dispatch", "due", "ingest", "ingest/spool", "relay"},
 
 	"ingest":       {"correlate", "dialog", "dispatch", "flow", "fsm", "ingest/spool", "stats", "store", "trigger", "triggerapi"},
 	"ingest/spool": {},
@@ -89,6 +91,7 @@ var house = map[string][]string{
 	"eventtest":           {"flow/goflowtest"},
 	"flow/goflowtest":     {},
 	"openapi/openapitest": {"openapi"},
+	"pbxapi/pbxtest":      {},
 	"store/everystore": {
 		"eventtest", "flow", "flow/goflowtest", "store", "store/postgres", "store/postgres/pgtest", "store/sqlite",
 	},
@@ -112,8 +115,10 @@ var owners = map[string][]string{
 	"github.com/valyala":         {"httpapi", "replay/simulate"},
 	"go.yaml.in/yaml":            {"config", "trigger"},
 	"modernc.org/sqlite":         {"bench", "store/sqlite"},
-	"net/http":                   {"app", "bench", "callout", "chaos", "httpapi", "metrics", "replay", "replay/simulate", "verify", "web"},
-	"testing":                    {"browsertest", "store/everystore", "store/postgres/pgtest", "store/storetest"},
+	"net/http": {
+		"app", "bench", "callout", "chaos", "httpapi", "metrics", "pbxapi", "pbxapi/pbxtest", "replay", "replay/simulate", "verify", "web",
+	},
+	"testing": {"browsertest", "pbxapi/pbxtest", "store/everystore", "store/postgres/pgtest", "store/storetest"},
 }
 
 // pure are the packages that do no I/O, read no clock and draw no random number (design §1).

@@ -37,7 +37,7 @@ type Reconciled struct {
 	Taken    int // told something new, and are in the journal
 	New      int // of these, of dialogs that were not known
 	Known    int // told nothing new
-	Unplaced int // of dialogs that are not known and that nothing links to a call; only of history
+	Unplaced int // of dialogs that are not known and that nothing links to a call; left out
 }
 
 // Add adds counts up.
@@ -49,10 +49,10 @@ func (r *Reconciled) Add(other Reconciled) {
 }
 
 // Reconcile takes records of the PBX into the calls of an account: those that tell something new are written to the
-// journal, as they came, and applied like webhooks. event is EventRecord or EventHistory. With history, a record of a
-// dialog that nothing is known of is taken only if its place is known: it links to another dialog or a campaign, or it
-// is EXTERNAL, of which every call has one. A colleague's side of a call that cannot be linked would be a call of its own,
-// and count twice.
+// journal, as they came, and applied like webhooks. event is EventRecord or EventHistory. A record of a dialog that
+// nothing is known of is taken only if its place is known: another dialog names it, it links to one or to a campaign, or
+// it is EXTERNAL, of which nearly every call has one. A colleague's side of a call that cannot be linked would be a call
+// of its own, and count twice.
 //
 // It returns the store's errors and correlate.ErrEvidence, as Apply does.
 func (e *Engine) Reconcile(
@@ -79,7 +79,7 @@ func (e *Engine) Reconcile(
 		known, _ := a.set.Leg(piece.Evidence.UUID)
 		_, isCall := a.calls[piece.Evidence.UUID]
 		switch {
-		case known == nil && !isCall && event == EventHistory && !placed(records[i].Record):
+		case known == nil && !isCall && !placed(records[i].Record):
 			result.Unplaced++
 		case !correlate.Adds(known, piece.Evidence):
 			result.Known++

@@ -218,6 +218,10 @@ func (c *Client) wait(ctx context.Context) error {
 	if at.Before(now) {
 		at = now
 	}
+	if deadline, ok := ctx.Deadline(); ok && at.After(deadline) {
+		c.mu.Unlock()
+		return &Error{Kind: KindBusy, RetryAfter: at.Sub(now), Reason: "it asked to be left alone for a while"}
+	}
 	c.next = at.Add(time.Second / time.Duration(c.cfg.Rate))
 	c.count.Requests++
 	c.mu.Unlock()
