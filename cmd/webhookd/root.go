@@ -54,6 +54,8 @@ func newRoot(proc process) *cobra.Command {
 		newClose(proc),
 		newHandlers(proc),
 		newRebuild(proc),
+		newReconcile(proc),
+		newBackfill(proc),
 		newRepublish(proc),
 		newCheckConfig(proc),
 		newDoctor(proc),

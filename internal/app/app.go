@@ -20,6 +20,7 @@ import (
 	"webhookd/internal/live"
 	"webhookd/internal/metrics"
 	"webhookd/internal/natsbus"
+	"webhookd/internal/reconcile"
 	"webhookd/internal/relay"
 	"webhookd/internal/store"
 )
@@ -56,7 +57,9 @@ type App struct {
 	backlog  *backlog.Runner
 	http     *httpapi.Server // at listener
 	inside   *httpapi.Server // at internal
-	handlers *handlers
+	// reconciler asks PBXs for their records; nil if there is none to ask.
+	reconciler *reconcile.Reconciler
+	handlers   *handlers
 }
 
 // New opens and binds everything: the HTTP address first, so that one that is taken is told at once, then the spool, the
@@ -136,10 +139,14 @@ func (a *App) build(options Options) error {
 		Spool: a.spool, CommitTimeout: a.cfg.CommitTimeout, Ready: a.databaseReady, Away: !a.schema.current(),
 		Batch: meter.Batch, Tracer: tracer,
 	})
-	a.due = due.New(due.Config{
+	work := due.Config{
 		Store: a.store, Engine: engine, CatchingUp: a.ingest.CatchingUp, Logger: a.log, Now: options.Now,
 		Dispatcher: a.handlers.dispatcher, Client: a.handlers.client,
-	})
+	}
+	if a.reconciler = a.newReconciler(engine); a.reconciler != nil {
+		work.Repairer = a.reconciler
+	}
+	a.due = due.New(work)
 	a.relay = relay.New(relay.Config{
 		Store: a.store, Bus: a.bus, Logger: a.log, Now: options.Now,
 		Options:   flow.Options{RingLimit: a.cfg.RingLimit, CallLimit: a.cfg.CallLimit},

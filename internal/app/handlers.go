@@ -135,6 +135,9 @@ func everySecret(cfg config.Config) []string {
 		for _, auth := range account.WebhookAuth {
 			all = append(all, auth.Secret.Reveal())
 		}
+		if account.PBXAPI != nil {
+			all = append(all, account.PBXAPI.Key.Reveal())
+		}
 	}
 	return all
 }

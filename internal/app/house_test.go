@@ -26,7 +26,7 @@ const module = "webhookd/internal/"
 var house = map[string][]string{
 	"app": {
 		"backlog", "callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "live",
-		"metrics", "natsapi", "natsbus", "rebuild", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite",
+		"metrics", "natsapi", "natsbus", "pbxapi", "rebuild", "reconcile", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite",
 		"tlsfile", "tracing", "trigger", "verify", "web",
 	},
 
@@ -45,15 +45,17 @@ var house = map[string][]string{
 		"asyncapi", "correlate", "dialog", "flow", "ingest", "live", "openapi", "stats", "statsapi", "store", "tracing",
 		"trigger", "triggerapi", "verify", "web",
 	},
-	"due":     {"callout", "correlate", "dialog", "dispatch", "flow", "ingest", "store", "trigger"},
-	"live":    {"flow", "natsbus"},
-	"natsapi": {"dialog", "flow", "natsbus", "store"},
-	"relay":   {"correlate", "dialog", "flow", "natsbus", "store", "tracing"},
-	"backlog": {"correlate", "ingest", "store"},
-	"rebuild": {"correlate", "dialog", "flow", "ingest", "stats", "store"},
-	"callout": {}, // calls out; it knows no handler and no event
-	"tracing": {}, // tells a collector; it knows no part
-	"metrics": {"dispatch", "due", "ingest", "ingest/spool", "relay", "store"},
+	"reconcile": {"correlate", "dialog", "ingest", "pbxapi", "store"}, // which calls the PBX is asked about, and when
+	"pbxapi":    {"dialog"},                                           // asks; what a record means is for others
+	"due":       {"callout", "correlate", "dialog", "dispatch", "flow", "ingest", "reconcile", "store", "trigger"},
+	"live":      {"flow", "natsbus"},
+	"natsapi":   {"dialog", "flow", "natsbus", "store"},
+	"relay":     {"correlate", "dialog", "flow", "natsbus", "store", "tracing"},
+	"backlog":   {"correlate", "ingest", "store"},
+	"rebuild":   {"correlate", "dialog", "flow", "ingest", "stats", "store"},
+	"callout":   {}, // calls out; it knows no handler and no event
+	"tracing":   {}, // tells a collector; it knows no part
+	"metrics":   {"dispatch", "due", "ingest", "ingest/spool", "relay", "store"},
 
 	"ingest": {
 		"correlate", "dialog", "dispatch", "flow", "fsm", "ingest/spool", "stats", "store", "tracing", "trigger", "triggerapi",
@@ -96,6 +98,7 @@ var house = map[string][]string{
 	"eventtest":           {"flow/goflowtest"},
 	"flow/goflowtest":     {},
 	"openapi/openapitest": {"openapi"},
+	"pbxapi/pbxtest":      {},
 	"store/everystore": {
 		"eventtest", "flow", "flow/goflowtest", "store", "store/postgres", "store/postgres/pgtest", "store/sqlite",
 	},
@@ -122,9 +125,12 @@ var owners = map[string][]string{
 	"go.opentelemetry.io":        {"tracing", "tracing/tracingtest"},
 	"go.yaml.in/yaml":            {"config", "trigger"},
 	"modernc.org/sqlite":         {"bench", "store/sqlite"},
-	"net/http":                   {"app", "bench", "callout", "chaos", "checkup", "httpapi", "metrics", "replay", "replay/simulate", "tracing/tracingtest", "verify", "web"},
+	"net/http": {
+		"app", "bench", "callout", "chaos", "checkup", "httpapi", "metrics", "pbxapi", "pbxapi/pbxtest", "replay", "replay/simulate",
+		"tracing/tracingtest", "verify", "web",
+	},
 	"testing": {
-		"browsertest", "store/everystore", "store/postgres/pgtest", "store/storetest", "tlsfile/tlstest", "tracing/tracingtest",
+		"browsertest", "pbxapi/pbxtest", "store/everystore", "store/postgres/pgtest", "store/storetest", "tlsfile/tlstest", "tracing/tracingtest",
 	},
 }
 

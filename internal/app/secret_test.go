@@ -17,10 +17,12 @@ func TestEverySecretIsKnownToCallOuts(t *testing.T) {
 	require.NoError(t, os.WriteFile(file, []byte("webhook_secret: the-webhook-secret\napi_keys: [the-api-key]\n"+
 		"read_tokens: [the-read-token]\ntokens: [{name: a, scopes: [read], secret: the-token}]\n"+
 		"nats_users: [{name: a, secret: the-password-on-nats}]\n"+
-		"accounts: {crm: {webhook_auth: [{type: bearer, secret: the-secret-of-crm}]}}\n"), 0o600))
+		"accounts: {crm: {webhook_auth: [{type: bearer, secret: the-secret-of-crm}],"+
+		" pbx_api: {url: 'https://pbx.example', secret: the-key-of-the-pbx}}}\n"), 0o600))
 	cfg, err := config.Load(config.Sources{File: file})
 	require.NoError(t, err)
 	require.ElementsMatch(t, []string{
 		"the-webhook-secret", "the-api-key", "the-read-token", "the-token", "the-secret-of-crm", "the-password-on-nats",
+		"the-key-of-the-pbx",
 	}, everySecret(cfg))
 }

@@ -18,6 +18,7 @@ import (
 type Account struct {
 	WebhookAuth    []WebhookAuth  // any of which lets a webhook in; none: webhook_secret counts
 	WebhookSources []netip.Prefix // networks that its webhooks may come from; none: webhook_sources alone decides
+	PBXAPI         *PBXAPI        // where its PBX is asked for its own records; nil: it is not asked
 }
 
 // WebhookAuth is one way in which the sender of an account's webhooks proves who it is.
@@ -117,8 +118,14 @@ func (c *Config) readAccount(node *yaml.Node) (account Account, err error) {
 				account.WebhookSources = append(account.WebhookSources, network)
 			}
 			return nil
+		case "pbx_api":
+			account.PBXAPI, err = c.readPBXAPI(value)
+			if err != nil {
+				return fmt.Errorf("pbx_api: %w", err)
+			}
+			return nil
 		}
-		return fmt.Errorf("%q is neither webhook_auth nor webhook_sources", name)
+		return fmt.Errorf("%q is none of webhook_auth, webhook_sources and pbx_api", name)
 	})
 }
 
@@ -260,6 +267,9 @@ func showAccounts(c Config) string {
 		}
 		if len(account.WebhookSources) > 0 {
 			parts = append(parts, "webhook_sources: "+showNetworks(account.WebhookSources))
+		}
+		if account.PBXAPI != nil {
+			parts = append(parts, "pbx_api: "+account.PBXAPI.show())
 		}
 		rows = append(rows, quoteInside(name)+": {"+strings.Join(parts, ", ")+"}")
 	}

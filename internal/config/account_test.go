@@ -39,3 +39,28 @@ func TestShortSecretsOfAccountsAreWarnedAbout(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"accounts: crm: webhook_auth: number 1 has fewer than 16 characters and can be guessed"}, cfg.Warnings())
 }
+
+// Where the PBX is asked is read with its key, printed without it, and warned about where the key could be read.
+func TestWhereThePBXIsAskedIsReadAndShownWithoutItsKey(t *testing.T) {
+	t.Parallel()
+	cfg, err := config.Load(config.Sources{
+		Environ: []string{"PBX_KEY=hunter2-of-the-pbx"},
+		File: write(t, "accounts:\n  crm:\n    pbx_api: {url: 'https://pbx.example/api/v1.3/', secret_env: PBX_KEY, rate: 5}\n"+
+			"  shop:\n    pbx_api: {url: 'http://pbx.example', secret: hunter2-in-the-file}\n"+
+			"  home:\n    pbx_api: {url: 'http://127.0.0.1:1', secret: hunter2-in-the-file}\n"),
+	})
+	require.NoError(t, err)
+	api := cfg.Accounts["crm"].PBXAPI
+	require.Equal(t, "https://pbx.example/api/v1.3", api.URL.Reveal())
+	require.Equal(t, "hunter2-of-the-pbx", api.Key.Reveal())
+	require.Equal(t, 5, api.Rate)
+	require.Equal(t, 1, cfg.Accounts["shop"].PBXAPI.Rate)
+	require.Equal(t, []string{
+		"accounts: shop: pbx_api: the url begins with http://, so the key can be read on its way",
+	}, cfg.Warnings())
+	require.NotContains(t, cfg.YAML(), "hunter2")
+	require.Contains(t, cfg.YAML(), "crm: {pbx_api: {url: 'https://pbx.example/api/v1.3', secret_env: PBX_KEY, rate: 5}}")
+	again, err := config.Load(config.Sources{Environ: []string{"PBX_KEY=hunter2-of-the-pbx"}, File: write(t, cfg.YAML())})
+	require.NoError(t, err, cfg.YAML())
+	require.Equal(t, cfg.Accounts["crm"], again.Accounts["crm"])
+}

@@ -148,7 +148,7 @@ func (c Config) Warnings() []string {
 		}
 		warnings = append(warnings, guessable("accounts: "+name+": webhook_auth", own)...)
 	}
-	return warnings
+	return append(warnings, c.plainPBXAPIs()...)
 }
 
 // exposed warns of what goes over networks, or is shown, without protection.

@@ -57,6 +57,7 @@ type Config struct {
 	SettleDelay          time.Duration         // from the end of a call to its call_settled event
 	RingLimit            time.Duration         // silence after which a call that is not connected counts as over
 	CallLimit            time.Duration         // silence after which a connected call counts as over
+	ReconcileOpenAfter   time.Duration         // age from which the PBX is asked about a call that is open
 	BodyLimit            int                   // largest webhook body taken, in bytes
 	StopTimeout          time.Duration         // how long a graceful stop may take
 	CloseCauses          map[string]CloseCause // additions to the table of close causes, by cause in upper case

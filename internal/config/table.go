@@ -208,8 +208,9 @@ var table = []option{
 	{
 		key: "accounts", value: formMap, fileOnly: true,
 		help: "what is set up for single accounts: how their webhooks prove where they come from",
-		more: "In the file only. It maps an account to `webhook_auth`, a list of ways of which any one lets a webhook in, and to " +
-			"`webhook_sources`, networks that its webhooks may come from; either may be left out. A way has a `type`, and its " +
+		more: "In the file only. It maps an account to `webhook_auth`, a list of ways of which any one lets a webhook in, to " +
+			"`webhook_sources`, networks that its webhooks may come from, and to `pbx_api`, where its PBX is asked for its own " +
+			"records; each may be left out. A way has a `type`, and its " +
 			"secret as `secret`, as `secret_env` (the name of a variable, without the prefix `WEBHOOKD_`) or as `secret_file`:\n\n" +
 			"| type | what the sender sends | more keys |\n| --- | --- | --- |\n" +
 			"| `header` | the secret in a header | `header`; `webhook_header` unless given |\n" +
@@ -219,7 +220,10 @@ var table = []option{
 			"The secret of `standard_webhooks` is `whsec_` and at least 24 bytes in base64; a signature holds for 5 minutes. An " +
 			"account with a `webhook_auth` takes webhooks by it alone; every other account takes them with `webhook_secret`, and " +
 			"where that is not set, none at all as soon as one account has a `webhook_auth`. To change a secret without losing a " +
-			"webhook, add the new one, change the PBX, then take the old one away. A type that there is not is refused at start.",
+			"webhook, add the new one, change the PBX, then take the old one away. A type that there is not is refused at start." +
+			"\n\n`pbx_api` has a `url`, what stands before `/cdr_dialog`, the key that is sent as `Authorization`, as `secret`, " +
+			"`secret_env` or `secret_file`, and, if one request a second is too few or too many, a `rate` from 1 to 50. " +
+			"[reconcile.md](reconcile.md) says what is asked, and when.",
 		read: (*Config).readAccounts,
 		show: showAccounts,
 	},
@@ -289,6 +293,11 @@ var table = []option{
 		help: "silence after which a connected call counts as over",
 		more: limitNote,
 	}, func(c *Config) *duration { return (*duration)(&c.CallLimit) }, parseLimit, duration.String),
+	field(option{
+		key: "reconcile_open_after", value: formDuration, fallback: "1h",
+		help: "age from which the PBX is asked, once an hour, about a call that is open",
+		more: "Only in accounts with a `pbx_api` (see [`accounts`](#accounts)). Counted from the beginning of the call.",
+	}, func(c *Config) *duration { return (*duration)(&c.ReconcileOpenAfter) }, parseLimit, duration.String),
 	field(option{
 		key: "body_limit", value: "size", fallback: "1MiB",
 		help: "largest webhook body that is taken, from 1KiB to 16MiB",

@@ -232,6 +232,10 @@ func (v *view) endBasis() Word {
 			return BasisTimeout
 		case BasisManual:
 			basis = BasisManual
+		case BasisReconciled:
+			if basis == BasisReported {
+				basis = BasisReconciled
+			}
 		}
 	}
 	return basis

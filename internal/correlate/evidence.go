@@ -10,8 +10,11 @@ import (
 	"webhookd/internal/fsm"
 )
 
-// evidenceVersion begins every encoded leg. Readers refuse another version.
-const evidenceVersion = 1
+// The version begins every encoded leg. Readers refuse another one.
+const (
+	evidenceVersion = 1
+	recordVersion   = 2 // of a leg of which the PBX's record is known
+)
 
 // ErrEvidence says that stored evidence cannot be read: it is damaged, or a newer version wrote it.
 var ErrEvidence = errors.New("evidence of a leg cannot be read")
@@ -23,7 +26,15 @@ var ErrEvidence = errors.New("evidence of a leg cannot be read")
 // states; holds; resumes; meetings (uuid, time); the made-up close (time 0 for none; basis, cause); the stamps (time,
 // rank, hash); the cause (value, stamp number); the fields (number, value, stamp number). Lists and texts begin with
 // their length. Stamp numbers begin at 1; 0 is none.
+//
+// A leg of which the PBX's record is known has another version, and then two legs as above: of the webhooks, with its
+// length before it, and of the record.
 func (l *Leg) Encode() []byte {
+	if l.record != nil {
+		e := encoder{buf: []byte{recordVersion}}
+		e.text(string(l.heard.Encode()))
+		return append(e.buf, l.record.Encode()...)
+	}
 	e := encoder{buf: make([]byte, 0, 512)}
 	e.buf = append(e.buf, evidenceVersion)
 	e.text(l.UUID)
@@ -112,6 +123,31 @@ func (e *encoder) ref(t told) uint64 {
 
 // DecodeLeg reads what Encode wrote. It returns ErrEvidence, wrapped, for anything else.
 func DecodeLeg(data []byte) (*Leg, error) {
+	if len(data) > 0 && data[0] == recordVersion {
+		return decodeParts(data[1:])
+	}
+	return decodeHeard(data)
+}
+
+// decodeParts reads a leg of which the PBX's record is known.
+func decodeParts(data []byte) (*Leg, error) {
+	d := decoder{rest: data}
+	heard := []byte(d.text())
+	if d.failed {
+		return nil, fmt.Errorf("%w: damaged", ErrEvidence)
+	}
+	told, err := decodeHeard(heard)
+	if err != nil {
+		return nil, err
+	}
+	record, err := decodeHeard(d.rest)
+	if err != nil {
+		return nil, err
+	}
+	return combine(told, record), nil
+}
+
+func decodeHeard(data []byte) (*Leg, error) {
 	if len(data) == 0 || data[0] != evidenceVersion {
 		return nil, fmt.Errorf("%w: version %s, this program reads %d", ErrEvidence,
 			hex.EncodeToString(data[:min(1, len(data))]), evidenceVersion)

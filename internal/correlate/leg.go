@@ -26,6 +26,10 @@ type Leg struct {
 	cause told // of the earliest dialog_close that has one
 	// made is a close that webhookd itself made up; it counts only as long as no real one is known.
 	made *madeClose
+
+	// heard and record are what all of the above is combined of as soon as the PBX's own record is known: what webhooks
+	// told, and what the record does. Without a record both are nil.
+	heard, record *Leg
 }
 
 // Meeting is a room that a leg entered.
@@ -126,6 +130,14 @@ func (l *Leg) report(state fsm.State, at dialog.Time) {
 // Merge gives what two pieces of evidence about the same dialog tell together. It is commutative, associative and
 // idempotent, and changes neither.
 func Merge(a, b *Leg) *Leg {
+	if a.record != nil || b.record != nil {
+		return mergeParts(a, b)
+	}
+	return mergeHeard(a, b)
+}
+
+// mergeHeard merges evidence of one kind.
+func mergeHeard(a, b *Leg) *Leg {
 	m := *a
 	for state := fsm.Ringing; state < fsm.StateCount; state++ {
 		if at := b.Reached[state]; at != 0 {
@@ -233,6 +245,9 @@ func (l *Leg) closeCause() string {
 func (l *Leg) closeBasis() Word {
 	switch {
 	case l.Reached[fsm.Closed] != 0:
+		if l.record != nil && l.heard.Reached[fsm.Closed] == 0 {
+			return BasisReconciled
+		}
 		return BasisReported
 	case l.made != nil:
 		return l.made.basis

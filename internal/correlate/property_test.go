@@ -72,9 +72,29 @@ func legID(n int) string { return fmt.Sprintf("00000000-0000-4000-8000-%012d", n
 func drawEvidence(t *rapid.T, most int) []*correlate.Leg {
 	evidence := make([]*correlate.Leg, rapid.IntRange(1, most).Draw(t, "webhooks"))
 	for i := range evidence {
-		evidence[i] = correlate.NewLeg(drawWebhook(t))
+		if rapid.IntRange(0, 5).Draw(t, "recorded") == 0 {
+			evidence[i] = correlate.NewRecordedLeg(drawRecord(t))
+		} else {
+			evidence[i] = correlate.NewLeg(drawWebhook(t))
+		}
 	}
 	return evidence
+}
+
+// drawRecord draws a record of the PBX of one of the same dialogs in the same seconds, now and then at odds with itself.
+func drawRecord(t *rapid.T) *dialog.Record {
+	w := drawWebhook(t)
+	at := func(name string) dialog.Time {
+		if rapid.Bool().Draw(t, name+"?") {
+			return 0
+		}
+		return dialog.Time(1_700_000_000 + rapid.Int64Range(0, 12).Draw(t, name))
+	}
+	return &dialog.Record{
+		DialogUUID: w.DialogUUID, Start: w.EventTime, Ring: at("ring"), Alert: at("alert"), Answer: at("answer"),
+		Serve: at("serve"), Hangup: at("hangup"), Told: w.Told, SHA256: w.SHA256,
+		EndCause: rapid.SampledFrom([]string{"", "HANGUP", "DIALOG_LEFT", "ODD"}).Draw(t, "end"),
+	}
 }
 
 // drawLeg draws what several webhooks of one dialog told, and now and then a made-up close.
@@ -85,6 +105,11 @@ func drawLeg(t *rapid.T) *correlate.Leg {
 		more := correlate.NewLeg(drawWebhook(t))
 		more.UUID = leg.UUID
 		leg = correlate.Merge(leg, more)
+	}
+	for range rapid.IntRange(0, 2).Draw(t, "records") {
+		record := drawRecord(t)
+		record.DialogUUID = leg.UUID
+		leg = correlate.Merge(leg, correlate.NewRecordedLeg(record))
 	}
 	if rapid.IntRange(0, 3).Draw(t, "made") == 0 {
 		at := dialog.Time(1_700_000_000 + rapid.Int64Range(0, 12).Draw(t, "madeAt"))

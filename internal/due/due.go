@@ -37,6 +37,8 @@ type Config struct {
 	// Dispatcher does triggers, requests and broadcasts, and Client makes the requests; nil Dispatcher: there are none.
 	Dispatcher *dispatch.Dispatcher
 	Client     dispatch.Client
+	// Repairer asks PBXs about calls; nil: there is none to ask.
+	Repairer Repairer
 	// CatchingUp, if not nil, says that webhooks may be on their way that the database does not know of. Silence means
 	// nothing then: calls are not reaped, and triggers wait for what may call them off.
 	CatchingUp func() bool
@@ -53,6 +55,7 @@ type Runner struct {
 	failed atomic.Int64
 
 	errands errands
+	repairs repairs
 }
 
 // New makes a Runner; Run makes it work.
@@ -91,7 +94,9 @@ func (r *Runner) Run(ctx context.Context) error {
 	timer := time.NewTimer(0)
 	defer timer.Stop()
 	defer r.errands.wait()
+	defer r.repairs.wait()
 	tidying := r.cfg.Dispatcher == nil // or it has its due row
+	sweeping := r.cfg.Repairer == nil  // likewise
 	for {
 		select {
 		case <-ctx.Done():
@@ -100,7 +105,10 @@ func (r *Runner) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 		if !tidying {
-			tidying = r.beginTidying(ctx)
+			tidying = r.begins(ctx, store.DueTidy)
+		}
+		if !sweeping {
+			sweeping = r.begins(ctx, store.DueSweep)
 		}
 		wait, err := r.round(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -117,10 +125,10 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 }
 
-// beginTidying puts down the row that comes again and again, in case there is none yet. It says whether it is there.
-func (r *Runner) beginTidying(ctx context.Context) bool {
+// begins puts down a row that comes again and again, in case there is none yet. It says whether it is there.
+func (r *Runner) begins(ctx context.Context, kind store.DueKind) bool {
 	return r.cfg.Store.Write(ctx, func(tx store.Tx) error {
-		return tx.PutDue(ctx, []store.Due{{Kind: store.DueTidy, At: r.cfg.Now().UTC()}})
+		return tx.PutDue(ctx, []store.Due{{Kind: kind, At: r.cfg.Now().UTC()}})
 	}) == nil
 }
 
@@ -182,6 +190,7 @@ func (r *Runner) write(ctx context.Context, limit int, rows *[]store.Due, work w
 	var claimed []dispatch.Errand
 	err := r.cfg.Store.Write(ctx, func(tx store.Tx) (err error) {
 		claimed = nil
+		r.repairs.forget()
 		defer func() {
 			if value := recover(); value != nil {
 				err = fmt.Errorf("do due rows: panic: %v", value)
@@ -201,9 +210,11 @@ func (r *Runner) write(ctx context.Context, limit int, rows *[]store.Due, work w
 	})
 	if err != nil {
 		r.errands.expect(0)
+		r.repairs.forget()
 		return fmt.Errorf("do due rows: %w", err)
 	}
 	r.start(ctx, claimed)
+	r.repair(ctx)
 	return nil
 }
 

@@ -17,7 +17,7 @@ func (r *Runner) work(
 ) ([]dispatch.Errand, error) {
 	var settle, reap, broadcasts []store.Key
 	var triggers, requests []string
-	var again []store.Due
+	var again, questions []store.Due
 	deaf := r.cfg.CatchingUp != nil && r.cfg.CatchingUp()
 	_, free := r.errands.room()
 	later := func(row store.Due, by time.Duration) {
@@ -50,6 +50,16 @@ func (r *Runner) work(
 			}
 			row.At = at
 			again = append(again, row)
+		case r.cfg.Repairer == nil && (row.Kind == store.DueReconcile || row.Kind == store.DueSweep):
+			// Nobody can be asked any more.
+		case row.Kind == store.DueReconcile && (deaf || r.repairs.busy()):
+			later(row, full)
+		case row.Kind == store.DueReconcile:
+			questions = append(questions, row)
+		case row.Kind == store.DueSweep:
+			row.At = r.cfg.Repairer.NextSweep(now)
+			again = append(again, row)
+			r.repairs.sweep = true
 		default:
 			r.cfg.Logger.Error("dropped a due row of an unknown kind", "kind", row.Kind)
 		}
@@ -58,6 +68,13 @@ func (r *Runner) work(
 		if err := tx.PutDue(ctx, again); err != nil {
 			return nil, err
 		}
+	}
+	if len(questions) > 0 {
+		calls, err := r.cfg.Repairer.Claim(ctx, tx, now, questions)
+		if err != nil {
+			return nil, err
+		}
+		r.repairs.calls = calls
 	}
 	if err := r.cfg.Engine.Reap(ctx, tx, now, reap); err != nil {
 		return nil, err

@@ -203,7 +203,10 @@ func (a *accountBatch) call(account, id string) *callState {
 func (b *batch) effect(a *accountBatch, entry *store.Entry, effect *correlate.Effect) {
 	state := a.call(entry.Account, effect.CallUUID)
 	a.dirty[effect.CallUUID] = true
-	b.schedule(entry, effect)
+	hushed := quiet(entry, state)
+	if !hushed {
+		b.schedule(entry, effect)
+	}
 	if effect.After == nil {
 		state.row.MergedInto = effect.Into
 		state.row.Record = nil
@@ -212,8 +215,12 @@ func (b *batch) effect(a *accountBatch, entry *store.Entry, effect *correlate.Ef
 		return
 	}
 	state.row.MergedInto = ""
-	if entry.Origin == store.OriginPBX {
+	if entry.Origin == store.OriginPBX || effect.Before == nil {
 		state.row.HeardAt = later(state.row.HeardAt, entry.ReceivedAt)
+	}
+	if hushed {
+		b.remember(state, entry, effect.After)
+		return
 	}
 	steps := effect.Steps
 	// With steps there is something to publish either way; whether the record changed decides about a revision only.
@@ -255,9 +262,7 @@ func (b *batch) publish(state *callState, entry *store.Entry, call *correlate.Ca
 		}
 	}
 	state.row.Seq = state.ledger.Seq
-	state.row.UpdatedAt = later(state.row.UpdatedAt, entry.ReceivedAt)
-	state.row.Record = flow.EncodeRecord(call, state.row.Seq, state.row.Revision, state.row.UpdatedAt)
-	state.row.Index = index(call)
+	b.show(state, entry, call)
 	row := &store.OutboxRow{
 		JournalID: entry.ID,
 		CreatedAt: b.now,
@@ -269,6 +274,13 @@ func (b *batch) publish(state *callState, entry *store.Entry, call *correlate.Ca
 	b.changes = append(b.changes, dispatch.Change{
 		Row: row, Call: call, Revision: state.row.Revision, Arrived: entry.ReceivedAt,
 	})
+}
+
+// show makes the record of a call, and what it is found by, anew.
+func (b *batch) show(state *callState, entry *store.Entry, call *correlate.Call) {
+	state.row.UpdatedAt = later(state.row.UpdatedAt, entry.ReceivedAt)
+	state.row.Record = flow.EncodeRecord(call, state.row.Seq, state.row.Revision, state.row.UpdatedAt)
+	state.row.Index = index(call)
 }
 
 func sameRecord(a, b *correlate.Call) bool {

@@ -31,6 +31,9 @@ type Engine struct {
 	// Reaped, if not nil, is told how many calls were closed because nothing was heard of them. It is told what was worked
 	// out; a transaction that fails at its end is worked out, and told, again.
 	Reaped func(calls int)
+	// Reconciles says of an account whether the PBX can be asked for its records; calls that were reaped, or settled with
+	// gaps, are asked about then. Nil: of none.
+	Reconciles func(account string) bool
 }
 
 // Piece is one journal entry and what it tells of a dialog.

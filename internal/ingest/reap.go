@@ -24,7 +24,7 @@ func (e *Engine) Reap(ctx context.Context, tx store.Tx, now time.Time, calls []s
 	}
 	var again []store.Due
 	var pieces []*Piece
-	reaped := 0
+	var reaped []store.Key
 	for _, key := range calls {
 		a := b.account(key.Account)
 		call, state := a.set.Call(key.UUID), a.calls[key.UUID]
@@ -40,7 +40,7 @@ func (e *Engine) Reap(ctx context.Context, tx store.Tx, now time.Time, calls []s
 			return err
 		}
 		pieces = append(pieces, closes...)
-		reaped++
+		reaped = append(reaped, key)
 	}
 	e.memory.keep(b)
 	if len(again) > 0 {
@@ -51,11 +51,14 @@ func (e *Engine) Reap(ctx context.Context, tx store.Tx, now time.Time, calls []s
 	if len(pieces) == 0 {
 		return nil
 	}
+	if err := e.askLater(ctx, tx, now.Add(askAfterReap), reaped); err != nil {
+		return err
+	}
 	if err := e.Apply(ctx, tx, now, pieces); err != nil {
 		return err
 	}
 	if e.Reaped != nil {
-		e.Reaped(reaped)
+		e.Reaped(len(reaped))
 	}
 	return nil
 }

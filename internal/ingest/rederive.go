@@ -92,7 +92,9 @@ func evidenceOf(entry *store.Entry) (*correlate.Leg, error) {
 		basis = correlate.BasisTimeout
 	case store.OriginManual:
 		basis = correlate.BasisManual
-	case store.OriginSettle, store.OriginReconciled:
+	case store.OriginReconciled:
+		return RecordOf(entry)
+	case store.OriginSettle:
 		return nil, fmt.Errorf("read journal entry %d: origin %q tells nothing of a dialog", entry.ID, entry.Origin)
 	default:
 		return nil, fmt.Errorf("read journal entry %d: unknown origin %q", entry.ID, entry.Origin)

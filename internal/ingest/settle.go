@@ -71,6 +71,7 @@ func (e *Engine) Settle(ctx context.Context, tx store.Tx, now time.Time, calls [
 	if err := tx.Append(ctx, entries); err != nil {
 		return fmt.Errorf("append to journal: %w", err)
 	}
+	var gaps []store.Key
 	for i, key := range ended {
 		if entries[i].Duplicate {
 			continue // this revision was published before
@@ -78,6 +79,12 @@ func (e *Engine) Settle(ctx context.Context, tx store.Tx, now time.Time, calls [
 		a := b.account(key.Account)
 		call, state := a.set.Call(key.UUID), a.calls[key.UUID]
 		b.settle(state, entries[i], call)
+		if correlate.Gaps(call) != nil {
+			gaps = append(gaps, key)
+		}
+	}
+	if err := e.askLater(ctx, tx, now.Add(askAfterSettle), gaps); err != nil {
+		return err
 	}
 	return b.write(ctx)
 }

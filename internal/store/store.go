@@ -103,6 +103,7 @@ type Tx interface {
 	Due(ctx context.Context, now time.Time, limit int) ([]Due, error)
 	Facts
 	Triggers
+	Repairs
 }
 
 // Reader answers questions. Readers see a Write as soon as it has returned.
@@ -134,6 +135,7 @@ type Reader interface {
 	FactReader
 	GaugeReader
 	TriggerReader
+	RepairReader
 }
 
 // Outbox is the relay's side: what is to be published, how far it has been, and who does it.
@@ -333,6 +335,8 @@ const (
 	DueRequest   DueKind = "request"   // a request that has to leave the process; CallUUID holds its id
 	DueBroadcast DueKind = "broadcast" // the next page of a broadcast; CallUUID holds its id
 	DueTidy      DueKind = "tidy"      // old answers and marks; one row, of no account and no call
+	DueReconcile DueKind = "reconcile" // the PBX is to be asked about a call
+	DueSweep     DueKind = "sweep"     // calls that are open for long are looked for, to be asked about; one row, as DueTidy
 )
 
 // Triggers says whether a row of this kind is about what handlers do; CallUUID holds the trigger's, request's or

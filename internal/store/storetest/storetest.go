@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Broadcasts", broadcastTests},
 		{"Idempotency", idempotencyTests},
 		{"TriggerReader", triggerReaderTests},
+		{"Repair", repairTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"webhookd/internal/app"
+	"webhookd/internal/config"
+	"webhookd/internal/reconcile"
+	"webhookd/internal/store/sqlite"
+)
+
+func newReconcile(proc process) *cobra.Command {
+	var since string
+	var work reconcile.Repair
+	command := &cobra.Command{
+		Use:   "reconcile",
+		Short: "Repair calls from the PBX's own records, now",
+		Long: "reconcile asks the PBX about every call that was closed for its silence, that lacks something, or that has been\n" +
+			"open for longer than reconcile_open_after, and takes in what the PBX's records tell: what a running webhookd does\n" +
+			"by itself, at once, and also for calls that it has given up. Events of what changed are put into the outbox;\n" +
+			"handlers are not asked about them. On Postgres the service may run meanwhile; the embedded database belongs to\n" +
+			"one process, so there the service has to be stopped first.",
+		Args: cobra.NoArgs,
+	}
+	flags := addSetupFlags(command, proc, repairKeys...)
+	command.Flags().StringVar(&since, "since", "24h",
+		"only calls that began since this `time` (RFC 3339), or for this long; empty: all")
+	command.Flags().StringVar(&work.Account, "account", "", "only this `account`")
+	command.Flags().BoolVar(&work.DryRun, "dry-run", false, "ask, say what would be, and change nothing")
+	command.RunE = func(command *cobra.Command, _ []string) error {
+		cfg, err := flags.load()
+		if err != nil {
+			return err
+		}
+		if work.Since, err = parseSince(since, time.Now()); err != nil {
+			return err
+		}
+		if err := askable(cfg, work.Account); err != nil {
+			return err
+		}
+		return runReconcile(command.Context(), proc, cfg, work)
+	}
+	return command
+}
+
+// repairKeys are what of the set-up has to do with the PBX's records.
+var repairKeys = []string{
+	"data_dir", "database_url", "default_region", "settle_delay", "ring_limit", "call_limit", "reconcile_open_after",
+}
+
+// askable says what is wrong if the PBX of an account cannot be asked; "" is any account.
+func askable(cfg config.Config, account string) error {
+	for name, has := range cfg.Accounts {
+		if has.PBXAPI != nil && (account == "" || account == name) {
+			return nil
+		}
+	}
+	if account == "" {
+		return &usageError{"no account has a pbx_api in the configuration file; docs/reconcile.md says how to set one up"}
+	}
+	return &usageError{fmt.Sprintf("the account %s has no pbx_api in the configuration file", account)}
+}
+
+// cannotRepair tells errors of the surroundings from others.
+func cannotRepair(err error) error {
+	if errors.Is(err, sqlite.ErrInUse) {
+		return &beginError{fmt.Errorf("%w: stop the service first, or use Postgres to do this while it runs", err)}
+	}
+	return cannotBegin(err)
+}
+
+func runReconcile(ctx context.Context, proc process, cfg config.Config, work reconcile.Repair) error {
+	bar := &workBar{err: proc.err, shown: isTerminal(proc.err)}
+	work.Progress = func(so reconcile.Outcome) { bar.show("calls", int64(so.Asked), 0) }
+	var outcome reconcile.Outcome
+	err := app.Reconcile(ctx, cfg, newLogger(cfg, proc.err), func(ctx context.Context, r *reconcile.Reconciler) (err error) {
+		outcome, err = r.Repair(ctx, work)
+		return err //nolint:wrapcheck // it is told as it is
+	})
+	bar.clear()
+	if err != nil {
+		return cannotRepair(err)
+	}
+	_, err = fmt.Fprintf(proc.out, "%d calls asked about: %d %s, %d unchanged, %d without a record that helps, %d failed; "+
+		"%d records taken\n", outcome.Asked, outcome.Changed, changed(work.DryRun), outcome.Unchanged, outcome.Missing,
+		outcome.Failed, outcome.Records)
+	if err != nil {
+		return fmt.Errorf("print result: %w", err)
+	}
+	if outcome.Failed > 0 {
+		return errors.New("the PBX did not give its records; the log says why")
+	}
+	return nil
+}
+
+func changed(dry bool) string {
+	if dry {
+		return "would change"
+	}
+	return "changed"
+}
