@@ -7,6 +7,7 @@ import (
 
 	"webhookd/internal/correlate"
 	"webhookd/internal/dialog"
+	"webhookd/internal/ingest"
 	"webhookd/internal/store"
 )
 
@@ -58,13 +59,8 @@ func (c *components) addEntry(entry *store.Entry) error {
 	if err != nil {
 		return fmt.Errorf("read journal entry %d: %w", entry.ID, err)
 	}
-	named := []string{
-		webhook.Told[dialog.CallerDialogUUID], correlate.CampaignCall(entry.Account, correlate.NewLeg(&webhook)),
-	}
-	for _, id := range named {
-		if id != "" {
-			c.join(node, store.Key{Account: entry.Account, UUID: id})
-		}
+	for _, id := range ingest.Named(entry.Account, correlate.NewLeg(&webhook)) {
+		c.join(node, store.Key{Account: entry.Account, UUID: id})
 	}
 	return nil
 }
