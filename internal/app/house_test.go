@@ -26,7 +26,7 @@ const module = "webhookd/internal/"
 var house = map[string][]string{
 	"app": {
 		"backlog", "callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "live",
-		"metrics", "natsapi", "natsbus", "rebuild", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite", "trigger",
+		"metrics", "natsapi", "natsbus", "rebuild", "relay", "retention", "stats", "statsapi", "store", "store/postgres", "store/sqlite", "trigger",
 		"verify", "web",
 	},
 
@@ -46,6 +46,8 @@ var house = map[string][]string{
 	"natsapi": {"dialog", "flow", "natsbus", "store"},
 	"relay":   {"correlate", "dialog", "flow", "natsbus", "store"},
 	"backlog": {"correlate", "ingest", "store"},
+	// takes out what is old; it writes through the store alone
+	"retention": {"correlate", "dialog", "ingest", "store"},
 	"rebuild": {"correlate", "dialog", "flow", "ingest", "stats", "store"},
 	"callout": {}, // calls out; it knows no handler and no event
 	"metrics": {"dispatch", "due", "ingest", "ingest/spool", "relay"},

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -57,6 +58,22 @@ func Named(account string, evidence *correlate.Leg) []string {
 		evidence.UUID, evidence.Told(dialog.CallerDialogUUID), correlate.CampaignCall(account, evidence),
 	}
 	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
+}
+
+// NamedIn gives the same of a journal entry: what it is about, and what else it names. It gives nothing of an entry that
+// changes no call.
+func NamedIn(entry *store.Entry) ([]string, error) {
+	if entry.Ignored {
+		return nil, nil
+	}
+	if entry.Origin != store.OriginPBX {
+		return []string{cmp.Or(entry.DialogUUID, entry.CallUUID)}, nil
+	}
+	webhook, err := dialog.Decode(entry.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read journal entry %d: %w", entry.ID, err)
+	}
+	return Named(entry.Account, correlate.NewLeg(&webhook)), nil
 }
 
 // Apply writes the pieces to the journal and everything that follows from them to legs, calls, outbox and due rows, in

@@ -2,11 +2,8 @@ package rebuild
 
 import (
 	"cmp"
-	"fmt"
 	"time"
 
-	"webhookd/internal/correlate"
-	"webhookd/internal/dialog"
 	"webhookd/internal/ingest"
 	"webhookd/internal/store"
 )
@@ -52,14 +49,11 @@ func (c *components) addEntry(entry *store.Entry) error {
 	if root := c.find(node); entry.ReceivedAt.After(c.latest[root]) {
 		c.latest[root] = entry.ReceivedAt
 	}
-	if entry.Origin != store.OriginPBX {
-		return nil
-	}
-	webhook, err := dialog.Decode(entry.Body)
+	named, err := ingest.NamedIn(entry)
 	if err != nil {
-		return fmt.Errorf("read journal entry %d: %w", entry.ID, err)
+		return err
 	}
-	for _, id := range ingest.Named(entry.Account, correlate.NewLeg(&webhook)) {
+	for _, id := range named {
 		c.join(node, store.Key{Account: entry.Account, UUID: id})
 	}
 	return nil
