@@ -54,6 +54,7 @@ func newRoot(proc process) *cobra.Command {
 		newClose(proc),
 		newHandlers(proc),
 		newRebuild(proc),
+		newPurge(proc),
 		newRepublish(proc),
 		newCheckConfig(proc),
 		newVersion(proc),

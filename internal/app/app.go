@@ -21,6 +21,7 @@ import (
 	"webhookd/internal/metrics"
 	"webhookd/internal/natsbus"
 	"webhookd/internal/relay"
+	"webhookd/internal/retention"
 	"webhookd/internal/store"
 )
 
@@ -118,7 +119,7 @@ func (a *App) build(options Options) error {
 	})
 	a.due = due.New(due.Config{
 		Store: a.store, Engine: engine, CatchingUp: a.ingest.CatchingUp, Logger: a.log, Now: options.Now,
-		Dispatcher: a.handlers.dispatcher, Client: a.handlers.client,
+		Dispatcher: a.handlers.dispatcher, Client: a.handlers.client, Retention: retention.New(policy(a.cfg), a.log),
 	})
 	a.relay = relay.New(relay.Config{
 		Store: a.store, Bus: a.bus, Logger: a.log, Now: options.Now,

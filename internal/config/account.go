@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -18,6 +19,8 @@ import (
 type Account struct {
 	WebhookAuth    []WebhookAuth  // any of which lets a webhook in; none: webhook_secret counts
 	WebhookSources []netip.Prefix // networks that its webhooks may come from; none: webhook_sources alone decides
+	// Retention is what it has of its own of Config.Retention, by key (retention_calls …); see Config.RetentionOf.
+	Retention map[string]time.Duration
 }
 
 // WebhookAuth is one way in which the sender of an account's webhooks proves who it is.
@@ -118,7 +121,10 @@ func (c *Config) readAccount(node *yaml.Node) (account Account, err error) {
 			}
 			return nil
 		}
-		return fmt.Errorf("%q is neither webhook_auth nor webhook_sources", name)
+		if ok, err := account.readKeep(name, value); ok || err != nil {
+			return err
+		}
+		return fmt.Errorf("%q is neither webhook_auth, webhook_sources nor one of retention", name)
 	})
 }
 
@@ -257,6 +263,7 @@ func showAccounts(c Config) string {
 		if len(account.WebhookSources) > 0 {
 			parts = append(parts, "webhook_sources: "+showNetworks(account.WebhookSources))
 		}
+		parts = append(parts, account.showKeeps()...)
 		rows = append(rows, quoteInside(name)+": {"+strings.Join(parts, ", ")+"}")
 	}
 	return "{" + strings.Join(rows, ", ") + "}"

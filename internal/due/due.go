@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,9 @@ const (
 	maxRows = 256
 	// retryAfter is how long a row waits that could not be done.
 	retryAfter = time.Minute
+	// retainAgain is after how long without a sight of retention's row it is put down again: an instance of a version
+	// that does not know it drops it.
+	retainAgain = 2 * time.Hour
 )
 
 // Config is what a Runner needs.
@@ -40,6 +44,11 @@ type Config struct {
 	// CatchingUp, if not nil, says that webhooks may be on their way that the database does not know of. Silence means
 	// nothing then: calls are not reaped, and triggers wait for what may call them off.
 	CatchingUp func() bool
+	// Retention takes out what is older than it is to be kept, a bit in each transaction, and says when to come again;
+	// nil: nothing is taken out.
+	Retention interface {
+		Batch(ctx context.Context, tx store.Tx, now time.Time) (removed store.Removed, again time.Time, err error)
+	}
 	Logger     *slog.Logger
 	Now        func() time.Time
 }
@@ -53,6 +62,11 @@ type Runner struct {
 	failed atomic.Int64
 
 	errands errands
+
+	retained time.Time     // when retention was last seen to have its row
+	removing store.Removed // in the transaction that runs
+	removal  sync.Mutex    // guards removed
+	removed  store.Removed
 }
 
 // New makes a Runner; Run makes it work.
@@ -75,6 +89,8 @@ type Stats struct {
 	Overdue time.Duration // how long the oldest row has been due, as far as is known; 0 if none is
 	// Requests is how many requests of handlers this instance has taken that are waiting or under way.
 	Requests int
+	// Removed is what retention took out on this instance, by table.
+	Removed store.Removed
 }
 
 // Stats gives the counts.
@@ -83,6 +99,9 @@ func (r *Runner) Stats() Stats {
 	if next := r.next.Load(); next != 0 {
 		s.Overdue = max(0, r.cfg.Now().Sub(time.Unix(0, next)))
 	}
+	r.removal.Lock()
+	defer r.removal.Unlock()
+	s.Removed = r.removed
 	return s
 }
 
@@ -100,7 +119,10 @@ func (r *Runner) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 		if !tidying {
-			tidying = r.beginTidying(ctx)
+			tidying = r.ensure(ctx, store.DueTidy)
+		}
+		if r.cfg.Retention != nil && r.cfg.Now().Sub(r.retained) > retainAgain && r.ensure(ctx, store.DueRetention) {
+			r.retained = r.cfg.Now()
 		}
 		wait, err := r.round(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -117,10 +139,10 @@ func (r *Runner) Run(ctx context.Context) error {
 	}
 }
 
-// beginTidying puts down the row that comes again and again, in case there is none yet. It says whether it is there.
-func (r *Runner) beginTidying(ctx context.Context) bool {
+// ensure puts down a row that comes again and again, in case there is none yet. It says whether it is there.
+func (r *Runner) ensure(ctx context.Context, kind store.DueKind) bool {
 	return r.cfg.Store.Write(ctx, func(tx store.Tx) error {
-		return tx.PutDue(ctx, []store.Due{{Kind: store.DueTidy, At: r.cfg.Now().UTC()}})
+		return tx.PutDue(ctx, []store.Due{{Kind: kind, At: r.cfg.Now().UTC()}})
 	}) == nil
 }
 
@@ -181,7 +203,7 @@ type work func(ctx context.Context, tx store.Tx, now time.Time, rows []store.Due
 func (r *Runner) write(ctx context.Context, limit int, rows *[]store.Due, work work) error {
 	var claimed []dispatch.Errand
 	err := r.cfg.Store.Write(ctx, func(tx store.Tx) (err error) {
-		claimed = nil
+		claimed, r.removing = nil, store.Removed{}
 		defer func() {
 			if value := recover(); value != nil {
 				err = fmt.Errorf("do due rows: panic: %v", value)
@@ -204,6 +226,9 @@ func (r *Runner) write(ctx context.Context, limit int, rows *[]store.Due, work w
 		return fmt.Errorf("do due rows: %w", err)
 	}
 	r.start(ctx, claimed)
+	r.removal.Lock()
+	defer r.removal.Unlock()
+	r.removed.Add(r.removing)
 	return nil
 }
 
