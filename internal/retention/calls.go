@@ -2,6 +2,7 @@ package retention
 
 import (
 	"context"
+	"slices"
 	"time"
 
 	"webhookd/internal/correlate"
@@ -40,6 +41,7 @@ func (s *oldCalls) batch(ctx context.Context, tx store.Tx, now time.Time) (store
 		rows += size
 	}
 	if s.dry {
+		keys = slices.DeleteFunc(keys, func(key store.Key) bool { return s.gone[key] })
 		for _, key := range keys {
 			s.gone[key] = true
 		}
