@@ -29,16 +29,16 @@ func (s *oldCalls) batch(ctx context.Context, tx store.Tx, now time.Time) (store
 		return store.Removed{}, false, err
 	}
 	var keys []store.Key
-	rows, looked := 0, 0
+	entries, looked := 0, 0
 	for i := range page {
-		if rows >= maxRows {
+		if entries >= maxEntries {
 			break
 		}
 		looked++
 		s.after = store.Cursor{StartedAt: page[i].Index.StartedAt, CallUUID: page[i].CallUUID}
 		taken, size := found.take(page[i].CallUUID)
 		keys = append(keys, taken...)
-		rows += size
+		entries += size
 	}
 	if s.dry {
 		keys = slices.DeleteFunc(keys, func(key store.Key) bool { return s.gone[key] })

@@ -11,9 +11,10 @@ import (
 
 // Bounds of one transaction. Webhooks wait for it, for some hundredths of a second.
 const (
-	maxCalls = 32
-	maxRows  = 1000 // a call goes as a whole, even if it has more
-	maxIdle  = 16   // steps that found nothing to do
+	maxCalls   = 32
+	maxEntries = 400  // journal entries of calls, which makes some 1,000 rows in all; a call goes whole, however many it has
+	maxRows    = 1000 // of anything else
+	maxIdle    = 16   // steps that found nothing to do
 )
 
 // keepTombstones is how long it is remembered that a dialog is gone.
