@@ -62,8 +62,7 @@ func purge(ctx context.Context, proc process, cfg config.Config, work app.Purge)
 
 // counts are rows by table, for people.
 func counts(removed store.Removed) string {
-	var parts []string
-	for _, table := range []struct {
+	tables := []struct {
 		name string
 		rows int64
 	}{
@@ -74,7 +73,9 @@ func counts(removed store.Removed) string {
 		{"triggers", removed.Triggers},
 		{"quarantined bodies", removed.Quarantine},
 		{"tombstones", removed.Tombstones},
-	} {
+	}
+	parts := make([]string, 0, len(tables))
+	for _, table := range tables {
 		parts = append(parts, fmt.Sprintf("%d %s", table.rows, table.name))
 	}
 	return strings.Join(parts, ", ")

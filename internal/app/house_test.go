@@ -48,9 +48,9 @@ var house = map[string][]string{
 	"backlog": {"correlate", "ingest", "store"},
 	// takes out what is old; it writes through the store alone
 	"retention": {"correlate", "dialog", "ingest", "store"},
-	"rebuild": {"correlate", "dialog", "flow", "ingest", "stats", "store"},
-	"callout": {}, // calls out; it knows no handler and no event
-	"metrics": {"dispatch", "due", "ingest", "ingest/spool", "relay"},
+	"rebuild":   {"correlate", "dialog", "flow", "ingest", "stats", "store"},
+	"callout":   {}, // calls out; it knows no handler and no event
+	"metrics":   {"dispatch", "due", "ingest", "ingest/spool", "relay"},
 
 	"ingest":       {"correlate", "dialog", "dispatch", "flow", "fsm", "ingest/spool", "stats", "store", "trigger", "triggerapi"},
 	"ingest/spool": {},

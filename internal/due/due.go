@@ -49,8 +49,8 @@ type Config struct {
 	Retention interface {
 		Batch(ctx context.Context, tx store.Tx, now time.Time) (removed store.Removed, again time.Time, err error)
 	}
-	Logger     *slog.Logger
-	Now        func() time.Time
+	Logger *slog.Logger
+	Now    func() time.Time
 }
 
 // Runner does the due rows of an installation, beside any number of others.

@@ -77,8 +77,8 @@ func NamedIn(entry *store.Entry) ([]string, error) {
 }
 
 // Apply writes the pieces to the journal and everything that follows from them to legs, calls, outbox and due rows, in
-// their order. Duplicates, and what names something that retention has removed, change nothing. It returns the store's errors, and correlate.ErrEvidence when what is stored
-// of a leg cannot be read.
+// their order. Duplicates, and what names something that retention has removed, change nothing. It returns the store's
+// errors, and correlate.ErrEvidence when what is stored of a leg cannot be read.
 func (e *Engine) Apply(ctx context.Context, tx store.Tx, now time.Time, pieces []*Piece) error {
 	entries := make([]*store.Entry, len(pieces))
 	for i, p := range pieces {

@@ -30,6 +30,8 @@ func (r *Removed) Add(other Removed) {
 }
 
 // Retention is what a transaction does for retention. What belongs together and what is old is decided by the caller.
+//
+//nolint:interfacebloat // what one transaction does with all of the tables
 type Retention interface {
 	// Accounts names, in order, every account that has anything in the journal, the outbox or the quarantine.
 	Accounts(ctx context.Context) ([]string, error)

@@ -36,7 +36,8 @@ select account from every where account is not null order by account`
 // Accounts implements [store.Retention].
 func (t *tx) Accounts(ctx context.Context) ([]string, error) {
 	var accounts []string
-	return accounts, t.fail(ctx, "read accounts", t.SelectContext(ctx, &accounts, allAccounts))
+	err := t.SelectContext(ctx, &accounts, allAccounts)
+	return accounts, t.fail(ctx, "read accounts", err)
 }
 
 const callsFrom = `select ` + callColumns + `
