@@ -26,7 +26,7 @@ create unique index journal_sha256_key on journal (account, sha256);
 create index journal_dialog_idx on journal (account, dialog_uuid) where dialog_uuid is not null;
 create index journal_call_idx on journal (account, call_uuid) where call_uuid is not null;
 
-comment on table journal is 'Every webhook and everything else that changes a call, in the order of arrival. Append only; all other tables can be worked out again from it.';
+comment on table journal is 'Every webhook and everything else that changes a call, in the order of arrival. Append only, but for what retention removes; all other tables can be worked out again from it.';
 comment on column journal.id is 'Order of commit. Numbers may be left out.';
 comment on column journal.account is 'The tenant.';
 comment on column journal.received_at is 'When it arrived here.';
@@ -35,7 +35,7 @@ comment on column journal.event_name is 'The webhook''s event_name, as sent.';
 comment on column journal.event_time is 'The webhook''s event_time, whole seconds; null where it has none that can be read.';
 comment on column journal.dialog_uuid is 'The dialog it is about, lower case; null for other families and for settle.';
 comment on column journal.call_uuid is 'The call it is about; only of settle.';
-comment on column journal.ignored is 'A webhook of another family: kept, changes nothing.';
+comment on column journal.ignored is 'A webhook of another family, or of a dialog that retention has removed: kept, changes nothing.';
 comment on column journal.sha256 is 'SHA-256 of body (for what webhookd wrote itself: of origin, a NUL byte and body). A body is kept once in an account.';
 comment on column journal.body is 'The body byte for byte as received; bytes, because it need not be valid UTF-8.';
 
@@ -131,7 +131,7 @@ create table outbox (
 ) with (toast_tuple_target = 8160);
 create index outbox_call_idx on outbox (account, call_uuid, id);
 
-comment on table outbox is 'What is to be published, and the history of what was: one row for each change of a call, and for each trigger that published something. Append only.';
+comment on table outbox is 'What is to be published, and the history of what was: one row for each change of a call, and for each trigger that published something. Append only, but for what retention removes.';
 comment on column outbox.id is 'Order of commit, which is the order of publishing. Given by writer.outbox, without gaps.';
 comment on column outbox.journal_id is 'The journal entry that made the change; 0 for what a trigger published.';
 comment on column outbox.account is 'The tenant.';
@@ -195,7 +195,7 @@ create index due_at_idx on due (due_at);
 comment on table due is 'What is to be done at a time. A row is removed when it is done.';
 comment on column due.account is 'The tenant.';
 comment on column due.call_uuid is 'The call it is about; of the kinds trigger, request and broadcast the id of that row.';
-comment on column due.kind is 'settle, reap, trigger, request, broadcast or tidy.';
+comment on column due.kind is 'settle, reap, trigger, request, broadcast, tidy or retention.';
 comment on column due.due_at is 'When. An old one means that nothing works these rows off.';
 
 -- Bodies that were refused.
@@ -510,6 +510,34 @@ comment on column fact_backlog.single is 'Always true; there is one row at most.
 comment on column fact_backlog.account is 'Facts of the calls up to this account and call_uuid are written.';
 comment on column fact_backlog.call_uuid is 'Likewise.';
 
+-- Tombstones: dialogs and calls of which retention removed everything. Small: nothing of a call but its ids.
+create table tombstones (
+    account text collate "C" not null,
+    uuid    text collate "C" not null,
+    at      timestamptz not null,
+    primary key (account, uuid)
+);
+create index tombstones_at_idx on tombstones (at);
+
+comment on table tombstones is 'Dialogs and calls that retention removed: a webhook about one that comes later is kept as ignored, and begins no call. Kept for a year.';
+comment on column tombstones.account is 'The tenant.';
+comment on column tombstones.uuid is 'The dialog or the call.';
+comment on column tombstones.at is 'When it was removed.';
+
+-- How far retention has looked through tables that are in the order of arrival.
+create table retention_marks (
+    account    text collate "C" not null,
+    what       text collate "C" not null,
+    through    bigint not null,
+    journal_id bigint not null,
+    primary key (account, what)
+) with (fillfactor = 70);
+
+comment on table retention_marks is 'How far retention has looked through journal and outbox. What it had to remove up to there is gone.';
+comment on column retention_marks.account is 'The tenant.';
+comment on column retention_marks.what is 'journal or outbox.';
+comment on column retention_marks.through is 'Rows of that table up to this id were looked at.';
+comment on column retention_marks.journal_id is 'Of outbox: the last journal entry of which the events were removed; 0 if there is none.';
 -- Questions: how asking the PBX for its own records of a call went, the last time.
 create table questions (
     account   text collate "C" not null,
@@ -560,7 +588,7 @@ create table schema_version (
     is_applied boolean not null,
     tstamp     timestamp not null default now()
 );
-insert into schema_version (version_id, is_applied) values (0, true), (1, true), (2, true), (3, true), (4, true), (5, true), (8, true);
+insert into schema_version (version_id, is_applied) values (0, true), (1, true), (2, true), (3, true), (4, true), (5, true), (6, true), (8, true);
 
 comment on table schema_version is 'Which migrations were applied; kept by pressly/goose.';
 comment on column schema_version.id is 'Identity.';

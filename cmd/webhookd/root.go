@@ -56,6 +56,7 @@ func newRoot(proc process) *cobra.Command {
 		newRebuild(proc),
 		newReconcile(proc),
 		newBackfill(proc),
+		newPurge(proc),
 		newRepublish(proc),
 		newCheckConfig(proc),
 		newDoctor(proc),

@@ -22,6 +22,7 @@ import (
 	"webhookd/internal/natsbus"
 	"webhookd/internal/reconcile"
 	"webhookd/internal/relay"
+	"webhookd/internal/retention"
 	"webhookd/internal/store"
 )
 
@@ -141,7 +142,7 @@ func (a *App) build(options Options) error {
 	})
 	work := due.Config{
 		Store: a.store, Engine: engine, CatchingUp: a.ingest.CatchingUp, Logger: a.log, Now: options.Now,
-		Dispatcher: a.handlers.dispatcher, Client: a.handlers.client,
+		Dispatcher: a.handlers.dispatcher, Client: a.handlers.client, Retention: retention.New(policy(a.cfg), a.log),
 	}
 	if a.reconciler = a.newReconciler(engine); a.reconciler != nil {
 		work.Repairer = a.reconciler

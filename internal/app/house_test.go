@@ -26,7 +26,7 @@ const module = "webhookd/internal/"
 var house = map[string][]string{
 	"app": {
 		"backlog", "callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "live",
-		"metrics", "natsapi", "natsbus", "pbxapi", "rebuild", "reconcile", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite",
+		"metrics", "natsapi", "natsbus", "pbxapi", "rebuild", "reconcile", "relay", "retention", "stats", "statsapi", "store", "store/postgres", "store/sqlite",
 		"tlsfile", "tracing", "trigger", "verify", "web",
 	},
 
@@ -47,6 +47,7 @@ var house = map[string][]string{
 	},
 	"reconcile": {"correlate", "dialog", "ingest", "pbxapi", "store"}, // which calls the PBX is asked about, and when
 	"pbxapi":    {"dialog"},                                           // asks; what a record means is for others
+	"retention": {"correlate", "dialog", "ingest", "store"},           // takes out what is old; it writes through the store alone
 	"due":       {"callout", "correlate", "dialog", "dispatch", "flow", "ingest", "reconcile", "store", "trigger"},
 	"live":      {"flow", "natsbus"},
 	"natsapi":   {"dialog", "flow", "natsbus", "store"},

@@ -8,6 +8,7 @@ import (
 	"os"
 	"slices"
 	"strings"
+	"time"
 
 	"go.yaml.in/yaml/v3"
 
@@ -19,6 +20,8 @@ type Account struct {
 	WebhookAuth    []WebhookAuth  // any of which lets a webhook in; none: webhook_secret counts
 	WebhookSources []netip.Prefix // networks that its webhooks may come from; none: webhook_sources alone decides
 	PBXAPI         *PBXAPI        // where its PBX is asked for its own records; nil: it is not asked
+	// Retention is what it has of its own of Config.Retention, by key (retention_calls …); see Config.RetentionOf.
+	Retention map[string]time.Duration
 }
 
 // WebhookAuth is one way in which the sender of an account's webhooks proves who it is.
@@ -125,7 +128,10 @@ func (c *Config) readAccount(node *yaml.Node) (account Account, err error) {
 			}
 			return nil
 		}
-		return fmt.Errorf("%q is none of webhook_auth, webhook_sources and pbx_api", name)
+		if ok, err := account.readKeep(name, value); ok || err != nil {
+			return err
+		}
+		return fmt.Errorf("%q is none of webhook_auth, webhook_sources, pbx_api and the keys of retention", name)
 	})
 }
 
@@ -271,6 +277,7 @@ func showAccounts(c Config) string {
 		if account.PBXAPI != nil {
 			parts = append(parts, "pbx_api: "+account.PBXAPI.show())
 		}
+		parts = append(parts, account.showKeeps()...)
 		rows = append(rows, quoteInside(name)+": {"+strings.Join(parts, ", ")+"}")
 	}
 	return "{" + strings.Join(rows, ", ") + "}"

@@ -62,6 +62,8 @@ type Config struct {
 	StopTimeout          time.Duration         // how long a graceful stop may take
 	CloseCauses          map[string]CloseCause // additions to the table of close causes, by cause in upper case
 
+	Retention Retention // how long things are kept, of accounts that say nothing else (RetentionOf)
+
 	TimeZone     *time.Location // by which statistics tell days and hours apart
 	AnswerWithin time.Duration  // longest wait of a call that was answered in time, whole seconds
 	AbandonAfter time.Duration  // longest wait of a call that was abandoned too soon to count, whole seconds

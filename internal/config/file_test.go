@@ -97,7 +97,13 @@ func TestEveryKeyIsReadFromTheFile(t *testing.T) {
 		{config.AuthBearer, "", "", "a-bearer-token-of-the-test"},
 	}, ways)
 	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("2001:db8::/32")}, crm.WebhookSources)
-	require.Equal(t, config.Account{WebhookSources: []netip.Prefix{netip.MustParsePrefix("198.51.100.7/32")}}, cfg.Accounts["sales"])
+	require.Equal(t, config.Account{
+		WebhookSources: []netip.Prefix{netip.MustParsePrefix("198.51.100.7/32")},
+		Retention:      map[string]time.Duration{"retention_calls": 0, "retention_quarantine": 36 * time.Hour},
+	}, cfg.Accounts["sales"])
+	require.Equal(t, config.Retention{
+		Calls: 90 * 24 * time.Hour, Journal: 36 * time.Hour, Outbox: 30 * 24 * time.Hour, Quarantine: 24 * time.Hour,
+	}, cfg.Retention)
 	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, cfg.WebhookSources)
 	require.Equal(t, []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("::1/128")}, cfg.TrustedProxies)
 	require.Equal(t, 100, cfg.RateLimitAddress)

@@ -207,10 +207,12 @@ var table = []option{
 	}, func(c *Config) *[]Secret { return &c.WebhookSecrets }, parseSecret, Secret.String),
 	{
 		key: "accounts", value: formMap, fileOnly: true,
-		help: "what is set up for single accounts: how their webhooks prove where they come from",
+		help: "what is set up for single accounts: how their webhooks prove where they come from, and how long theirs is kept",
 		more: "In the file only. It maps an account to `webhook_auth`, a list of ways of which any one lets a webhook in, to " +
-			"`webhook_sources`, networks that its webhooks may come from, and to `pbx_api`, where its PBX is asked for its own " +
-			"records; each may be left out. A way has a `type`, and its " +
+			"`webhook_sources`, networks that its webhooks may come from, to `pbx_api`, where its PBX is asked for its own " +
+			"records, and to `retention_calls`, `retention_journal`, " +
+			"`retention_outbox` and `retention_quarantine`, which count in place of the keys of these names (0: for ever); any " +
+			"may be left out. A way has a `type`, and its " +
 			"secret as `secret`, as `secret_env` (the name of a variable, without the prefix `WEBHOOKD_`) or as `secret_file`:\n\n" +
 			"| type | what the sender sends | more keys |\n| --- | --- | --- |\n" +
 			"| `header` | the secret in a header | `header`; `webhook_header` unless given |\n" +
@@ -317,6 +319,26 @@ var table = []option{
 		show: showCloseCauses,
 	},
 	field(option{
+		key: "retention_calls", value: formKeep, fallback: "0",
+		help: "how long calls are kept after their end, from 1d; 0: for ever",
+		more: "A number of days, as `90d`, or a duration, as `36h`. A call goes as a whole: record, legs, webhooks, events, " +
+			"triggers. Its figures in statistics stay. An account may have another limit, in `accounts`. See [retention](retention.md).",
+	}, func(c *Config) *keepDuration { return (*keepDuration)(&c.Retention.Calls) }, parseKeep, keepDuration.String),
+	field(option{
+		key: "retention_journal", value: formKeep, fallback: "0",
+		help: "how long webhooks that belong to no call are kept after they came, from 1d; 0: for ever",
+		more: "Those of other families, and of calls that are gone already. Webhooks of a call are kept as long as the call.",
+	}, func(c *Config) *keepDuration { return (*keepDuration)(&c.Retention.Journal) }, parseKeep, keepDuration.String),
+	field(option{
+		key: "retention_outbox", value: formKeep, fallback: "0",
+		help: "how long the history of what was published is kept, from 1d; 0: for ever",
+		more: "A call's goes with the call at the latest. What is gone cannot be sent again by `webhookd republish`.",
+	}, func(c *Config) *keepDuration { return (*keepDuration)(&c.Retention.Outbox) }, parseKeep, keepDuration.String),
+	field(option{
+		key: "retention_quarantine", value: formKeep, fallback: "0",
+		help: "how long refused bodies are kept after they came last, from 1d; 0: for ever",
+	}, func(c *Config) *keepDuration { return (*keepDuration)(&c.Retention.Quarantine) }, parseKeep, keepDuration.String),
+	field(option{
 		key: "time_zone", value: "zone", fallback: "UTC",
 		help: "time zone of the pages, and by which statistics tell days and hours apart, as Europe/Warsaw",
 		more: "A name of the IANA time zone database. A question may name another one. What is stored is UTC, always.",
@@ -414,6 +436,7 @@ const (
 	formNumber   = "number"
 	formMap      = "map"
 	formNetwork  = "network"
+	formKeep     = "days"
 )
 
 const limitNote = "Counted from the arrival of the call's last webhook. The call then ends with `end_basis` `timeout`, " +

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -25,6 +26,9 @@ const (
 	maxRows = 256
 	// retryAfter is how long a row waits that could not be done.
 	retryAfter = time.Minute
+	// retainAgain is after how long without a sight of retention's row it is put down again: an instance of a version
+	// that does not know it drops it.
+	retainAgain = 2 * time.Hour
 )
 
 // Config is what a Runner needs.
@@ -42,8 +46,13 @@ type Config struct {
 	// CatchingUp, if not nil, says that webhooks may be on their way that the database does not know of. Silence means
 	// nothing then: calls are not reaped, and triggers wait for what may call them off.
 	CatchingUp func() bool
-	Logger     *slog.Logger
-	Now        func() time.Time
+	// Retention takes out what is older than it is to be kept, a bit in each transaction, and says when to come again;
+	// nil: nothing is taken out.
+	Retention interface {
+		Batch(ctx context.Context, tx store.Tx, now time.Time) (removed store.Removed, again time.Time, err error)
+	}
+	Logger *slog.Logger
+	Now    func() time.Time
 }
 
 // Runner does the due rows of an installation, beside any number of others.
@@ -56,6 +65,11 @@ type Runner struct {
 
 	errands errands
 	repairs repairs
+
+	retained time.Time     // when retention was last seen to have its row
+	removing store.Removed // in the transaction that runs
+	removal  sync.Mutex    // guards removed
+	removed  store.Removed
 }
 
 // New makes a Runner; Run makes it work.
@@ -78,6 +92,8 @@ type Stats struct {
 	Overdue time.Duration // how long the oldest row has been due, as far as is known; 0 if none is
 	// Requests is how many requests of handlers this instance has taken that are waiting or under way.
 	Requests int
+	// Removed is what retention took out on this instance, by table.
+	Removed store.Removed
 }
 
 // Stats gives the counts.
@@ -86,6 +102,9 @@ func (r *Runner) Stats() Stats {
 	if next := r.next.Load(); next != 0 {
 		s.Overdue = max(0, r.cfg.Now().Sub(time.Unix(0, next)))
 	}
+	r.removal.Lock()
+	defer r.removal.Unlock()
+	s.Removed = r.removed
 	return s
 }
 
@@ -109,6 +128,9 @@ func (r *Runner) Run(ctx context.Context) error {
 		}
 		if !sweeping {
 			sweeping = r.begins(ctx, store.DueSweep)
+		}
+		if r.cfg.Retention != nil && r.cfg.Now().Sub(r.retained) > retainAgain && r.begins(ctx, store.DueRetention) {
+			r.retained = r.cfg.Now()
 		}
 		wait, err := r.round(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -189,7 +211,7 @@ type work func(ctx context.Context, tx store.Tx, now time.Time, rows []store.Due
 func (r *Runner) write(ctx context.Context, limit int, rows *[]store.Due, work work) error {
 	var claimed []dispatch.Errand
 	err := r.cfg.Store.Write(ctx, func(tx store.Tx) (err error) {
-		claimed = nil
+		claimed, r.removing = nil, store.Removed{}
 		r.repairs.forget()
 		defer func() {
 			if value := recover(); value != nil {
@@ -215,6 +237,9 @@ func (r *Runner) write(ctx context.Context, limit int, rows *[]store.Due, work w
 	}
 	r.start(ctx, claimed)
 	r.repair(ctx)
+	r.removal.Lock()
+	defer r.removal.Unlock()
+	r.removed.Add(r.removing)
 	return nil
 }
 

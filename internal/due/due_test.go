@@ -62,13 +62,16 @@ type bundle struct {
 	behind atomic.Bool // webhooks are on their way
 }
 
+func newEngine() *ingest.Engine {
+	return &ingest.Engine{
+		Rules: correlate.DefaultRules(), SettleDelay: 10 * time.Second, RingLimit: 10 * time.Minute, CallLimit: 4 * time.Hour,
+	}
+}
+
 func each(t *testing.T, test func(t *testing.T, b *bundle, database everystore.Database)) {
 	t.Helper()
 	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
-		b := &bundle{clock: newClock(), st: database.Open(t), engine: &ingest.Engine{
-			Rules: correlate.DefaultRules(), SettleDelay: 10 * time.Second, RingLimit: 10 * time.Minute,
-			CallLimit: 4 * time.Hour,
-		}}
+		b := &bundle{clock: newClock(), st: database.Open(t), engine: newEngine()}
 		b.runner = b.start(t, b.st)
 		test(t, b, database)
 	})

@@ -29,7 +29,7 @@ func (r *Runner) work(
 		switch {
 		case row.Kind == store.DueSettle:
 			settle = append(settle, key)
-		case deaf && (row.Kind == store.DueReap || row.Kind == store.DueTrigger):
+		case deaf && (row.Kind == store.DueReap || row.Kind == store.DueTrigger || row.Kind == store.DueRetention):
 			later(row, lookAgain)
 		case row.Kind == store.DueReap:
 			reap = append(reap, key)
@@ -60,6 +60,17 @@ func (r *Runner) work(
 			row.At = r.cfg.Repairer.NextSweep(now)
 			again = append(again, row)
 			r.repairs.sweep = true
+		case row.Kind == store.DueRetention && r.cfg.Retention == nil:
+			later(row, retainAgain)
+		case row.Kind == store.DueRetention:
+			r.retained = now
+			removed, at, err := r.cfg.Retention.Batch(ctx, tx, now)
+			if err != nil {
+				return nil, err
+			}
+			r.removing = removed
+			row.At = at
+			again = append(again, row)
 		default:
 			r.cfg.Logger.Error("dropped a due row of an unknown kind", "kind", row.Kind)
 		}

@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"webhookd/internal/correlate"
-	"webhookd/internal/dialog"
 	"webhookd/internal/dispatch"
 	"webhookd/internal/flow"
 	"webhookd/internal/store"
@@ -78,15 +77,8 @@ func (b *batch) account(name string) *accountBatch {
 
 // want notes what a piece will surely need, so that the batch is loaded at once.
 func (b *batch) want(p *Piece) {
-	ids := []string{
-		p.Evidence.UUID,
-		p.Evidence.Told(dialog.CallerDialogUUID),
-		correlate.CampaignCall(p.Entry.Account, p.Evidence),
-	}
-	for _, id := range ids {
-		if id != "" {
-			b.wanted = append(b.wanted, store.Key{Account: p.Entry.Account, UUID: id})
-		}
+	for _, id := range Named(p.Entry.Account, p.Evidence) {
+		b.wanted = append(b.wanted, store.Key{Account: p.Entry.Account, UUID: id})
 	}
 }
 

@@ -1,6 +1,7 @@
 package ingest
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -51,13 +52,47 @@ func NewPiece(account string, receivedAt time.Time, w *dialog.Webhook, body []by
 	}}
 	if w.Kind != dialog.Other {
 		p.Evidence = correlate.NewLeg(w)
+		p.Entry.Named = Named(account, p.Evidence)
 	}
 	return p
 }
 
+// Named gives the UUIDs of the dialogs and calls that a webhook is about or names: its dialog's first, then those of the
+// dialog's parent and of the call of its campaign, if it tells them. Only what is named together can be one call.
+func Named(account string, evidence *correlate.Leg) []string {
+	ids := []string{
+		evidence.UUID, evidence.Told(dialog.CallerDialogUUID), correlate.CampaignCall(account, evidence),
+	}
+	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
+}
+
+// NamedIn gives the same of a journal entry: what it is about, and what else it names. It gives nothing of an entry that
+// changes no call.
+func NamedIn(entry *store.Entry) ([]string, error) {
+	if entry.Ignored {
+		return nil, nil
+	}
+	switch entry.Origin {
+	case store.OriginPBX:
+	case store.OriginReconciled:
+		recorded, err := RecordOf(entry)
+		if err != nil {
+			return nil, err
+		}
+		return Named(entry.Account, recorded), nil
+	default:
+		return []string{cmp.Or(entry.DialogUUID, entry.CallUUID)}, nil
+	}
+	webhook, err := dialog.Decode(entry.Body)
+	if err != nil {
+		return nil, fmt.Errorf("read journal entry %d: %w", entry.ID, err)
+	}
+	return Named(entry.Account, correlate.NewLeg(&webhook)), nil
+}
+
 // Apply writes the pieces to the journal and everything that follows from them to legs, calls, outbox and due rows, in
-// their order. Duplicates change nothing. It returns the store's errors, and correlate.ErrEvidence when what is stored
-// of a leg cannot be read.
+// their order. Duplicates, and what names something that retention has removed, change nothing. It returns the store's
+// errors, and correlate.ErrEvidence when what is stored of a leg cannot be read.
 func (e *Engine) Apply(ctx context.Context, tx store.Tx, now time.Time, pieces []*Piece) error {
 	entries := make([]*store.Entry, len(pieces))
 	for i, p := range pieces {
@@ -69,7 +104,7 @@ func (e *Engine) Apply(ctx context.Context, tx store.Tx, now time.Time, pieces [
 	b := newBatch(e, tx, now)
 	var live []*Piece
 	for _, p := range pieces {
-		if !p.Entry.Duplicate && p.Evidence != nil {
+		if !p.Entry.Duplicate && !p.Entry.Ignored && p.Evidence != nil {
 			live = append(live, p)
 			b.want(p)
 		}

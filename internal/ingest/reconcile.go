@@ -119,13 +119,14 @@ func recordPiece(account, event string, now time.Time, one Recorded) *Piece {
 	if at.IsZero() {
 		at = one.Record.Start
 	}
+	evidence := correlate.NewRecordedLeg(one.Record)
 	return &Piece{
 		Entry: &store.Entry{
-			Account: account, ReceivedAt: now.UTC().Truncate(time.Microsecond), Origin: store.OriginReconciled,
+			Account: account, Named: Named(account, evidence), ReceivedAt: now.UTC().Truncate(time.Microsecond), Origin: store.OriginReconciled,
 			EventName: event, EventTime: at, DialogUUID: one.Record.DialogUUID,
 			SHA256: sha256.Sum256(append([]byte(store.OriginReconciled+"\x00"), one.Body...)), Body: one.Body,
 		},
-		Evidence: correlate.NewRecordedLeg(one.Record),
+		Evidence: evidence,
 	}
 }
 

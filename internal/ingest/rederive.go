@@ -77,6 +77,9 @@ func (b *batch) resettle(a *accountBatch, entry *store.Entry) {
 
 // evidenceOf gives what a journal entry tells of a dialog, nil if it tells nothing of one.
 func evidenceOf(entry *store.Entry) (*correlate.Leg, error) {
+	if entry.Ignored {
+		return nil, nil //nolint:nilnil // nothing to tell is no error
+	}
 	var basis correlate.Word
 	switch entry.Origin {
 	case store.OriginPBX:

@@ -2,11 +2,8 @@ package rebuild
 
 import (
 	"cmp"
-	"fmt"
 	"time"
 
-	"webhookd/internal/correlate"
-	"webhookd/internal/dialog"
 	"webhookd/internal/ingest"
 	"webhookd/internal/store"
 )
@@ -52,28 +49,12 @@ func (c *components) addEntry(entry *store.Entry) error {
 	if root := c.find(node); entry.ReceivedAt.After(c.latest[root]) {
 		c.latest[root] = entry.ReceivedAt
 	}
-	var leg *correlate.Leg
-	switch entry.Origin {
-	case store.OriginPBX:
-		webhook, err := dialog.Decode(entry.Body)
-		if err != nil {
-			return fmt.Errorf("read journal entry %d: %w", entry.ID, err)
-		}
-		leg = correlate.NewLeg(&webhook)
-	case store.OriginReconciled:
-		recorded, err := ingest.RecordOf(entry)
-		if err != nil {
-			return err
-		}
-		leg = recorded
-	default:
-		return nil
+	named, err := ingest.NamedIn(entry)
+	if err != nil {
+		return err
 	}
-	named := []string{leg.Told(dialog.CallerDialogUUID), correlate.CampaignCall(entry.Account, leg)}
 	for _, id := range named {
-		if id != "" {
-			c.join(node, store.Key{Account: entry.Account, UUID: id})
-		}
+		c.join(node, store.Key{Account: entry.Account, UUID: id})
 	}
 	return nil
 }

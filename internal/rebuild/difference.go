@@ -93,14 +93,18 @@ func (g *group) compare(ctx context.Context) error {
 		key := store.Key{Account: change.Account, UUID: change.CallUUID}
 		was.events[key] = append(was.events[key], change.Events...)
 	}
+	removed, err := g.readRemoved(ctx, keys)
+	if err != nil {
+		return err
+	}
 	for i, p := range g.parts {
-		if g.incomplete(p.keys, was.legs, p.derived.Legs) {
+		if removed.touches(p.keys) || g.incomplete(p.keys, was.legs, p.derived.Legs) {
 			continue
 		}
 		g.compareLegs(was.legs, p.derived.Legs)
 		g.compareCalls(was.calls, calls[i], p.derived.Calls)
 		g.due = append(g.due, p.derived.Due...)
-		g.compareEvents(was.events, calls[i], p.derived.Outbox)
+		g.compareEvents(was.events, calls[i], p.derived.Outbox, removed)
 	}
 	return nil
 }
@@ -241,8 +245,10 @@ func fieldsOf(record json.RawMessage) map[string]json.RawMessage {
 	return fields
 }
 
-// compareEvents holds the ids of the events against the outbox's history.
-func (g *group) compareEvents(was map[store.Key][]flow.Event, calls []store.Key, derived []*store.OutboxRow) {
+// compareEvents holds the ids of the events against the outbox's history, as far as that is kept.
+func (g *group) compareEvents(
+	was map[store.Key][]flow.Event, calls []store.Key, derived []*store.OutboxRow, removed removed,
+) {
 	type place struct {
 		call store.Key
 		seq  int64
@@ -260,6 +266,7 @@ func (g *group) compareEvents(was map[store.Key][]flow.Event, calls []store.Key,
 			delete(stored, event.UUID)
 			name := fmt.Sprintf("%s, seq %d", event.Type, event.Seq)
 			switch {
+			case !known && removed.published(row):
 			case !known:
 				g.differ(row.Account, "event", event.UUID, "", "", name)
 				lacking = append(lacking, event)

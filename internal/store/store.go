@@ -69,7 +69,8 @@ type Tx interface {
 	// the one before, and no two have one name.
 	Turn() (own, before string)
 	// Append writes entries to the journal in their order, sets their IDs, and sets Duplicate (and writes nothing)
-	// where the account has an entry of this SHA-256 already, be it from before or earlier in entries.
+	// where the account has an entry of this SHA-256 already, be it from before or earlier in entries. It sets Ignored
+	// where one of the Named has a tombstone ([Retention.RemoveCalls]).
 	Append(ctx context.Context, entries []*Entry) error
 	// Legs gives every leg of every call that one of the keys stands for, a key being the UUID of a call, or of a
 	// dialog that belongs to a call: the whole calls, not only the legs named. Order is not defined.
@@ -104,6 +105,7 @@ type Tx interface {
 	Facts
 	Triggers
 	Repairs
+	Retention
 }
 
 // Reader answers questions. Readers see a Write as soon as it has returned.
@@ -192,13 +194,16 @@ type Entry struct {
 	EventTime  dialog.Time // zero where the webhook has none that can be read (other families)
 	DialogUUID string      // "" for other families and for settle
 	CallUUID   string      // only of settle
-	Ignored    bool        // another family: kept, changes nothing
+	// Ignored: another family, or about what retention has removed: kept, changes nothing.
+	Ignored bool
 	// SHA256 is over Body; of what webhookd wrote itself, over Origin, a NUL byte and Body.
 	SHA256    [32]byte
 	Body      []byte // as received
 	Duplicate bool   // set by Append; not stored
 	// Traceparent is the trace of the request that brought it, "" for none; not stored here, but with its events.
 	Traceparent string
+	// Named are the UUIDs of the dialogs and calls that it is about or names, for Append to look for; not stored.
+	Named []string
 }
 
 // Leg is one dialog with what was merged for it (correlate's evidence, bytes to the store) and the call it belongs to.
@@ -337,6 +342,8 @@ const (
 	DueTidy      DueKind = "tidy"      // old answers and marks; one row, of no account and no call
 	DueReconcile DueKind = "reconcile" // the PBX is to be asked about a call
 	DueSweep     DueKind = "sweep"     // calls that are open for long are looked for, to be asked about; one row, as DueTidy
+	// DueRetention is the next batch of what is older than it is to be kept; one row, of no account and no call.
+	DueRetention DueKind = "retention"
 )
 
 // Triggers says whether a row of this kind is about what handlers do; CallUUID holds the trigger's, request's or

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"strings"
 	"time"
 
 	"webhookd/internal/dialog"
@@ -12,15 +13,19 @@ import (
 const appendEntries = `
 insert into journal (account, received_at, origin, event_name, event_time, dialog_uuid, call_uuid, ignored, sha256, body)
 select account, received_at::timestamptz, origin, event_name, nullif(event_time, '')::timestamptz,
-       nullif(dialog_uuid, ''), nullif(call_uuid, ''), ignored,
+       nullif(dialog_uuid, ''), nullif(call_uuid, ''),
+       ignored or exists (
+           select from tombstones
+           where tombstones.account = new.account collate "C"
+             and tombstones.uuid = any(string_to_array(new.named, ' ') collate "C")),
        substring($9::bytea from (place::integer - 1) * 32 + 1 for 32), substring($10::bytea from body_at for body_size)
 from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::boolean[],
-            $11::integer[], $12::integer[])
+            $11::integer[], $12::integer[], $13::text[])
      with ordinality as new(account, received_at, origin, event_name, event_time, dialog_uuid, call_uuid, ignored,
-                            body_at, body_size, place)
+                            body_at, body_size, named, place)
 order by place
 on conflict (account, sha256) do nothing
-returning id, account, sha256`
+returning id, account, sha256, ignored`
 
 type bodyKey struct {
 	account string
@@ -46,6 +51,7 @@ func (t *tx) Append(ctx context.Context, entries []*store.Entry) error {
 		ID      int64  `db:"id"`
 		Account string `db:"account"`
 		SHA256  []byte `db:"sha256"`
+		Ignored bool   `db:"ignored"`
 	}
 	bodies := pack(fresh, func(e *store.Entry) []byte { return e.Body })
 	err := t.SelectContext(ctx, &added, appendEntries,
@@ -59,13 +65,14 @@ func (t *tx) Append(ctx context.Context, entries []*store.Entry) error {
 		bools(fresh, func(e *store.Entry) bool { return e.Ignored }),
 		pack(fresh, func(e *store.Entry) []byte { return e.SHA256[:] }).data,
 		bodies.data, bodies.at, bodies.size,
+		texts(fresh, func(e *store.Entry) string { return strings.Join(e.Named, " ") }),
 	)
 	if err != nil {
 		return t.fail(ctx, "append to journal", err)
 	}
 	for _, row := range added {
 		entry := first[bodyKey{row.Account, [32]byte(row.SHA256)}]
-		entry.ID, entry.Duplicate = row.ID, false
+		entry.ID, entry.Duplicate, entry.Ignored = row.ID, false, row.Ignored
 	}
 	return nil
 }

@@ -44,6 +44,11 @@ insert into outbox_held (outbox_id, account, call_uuid, poison, reason, held_at)
 select id, account, call_uuid, false, '', now() from outbox where id % 20 = 0;
 insert into quarantine (account, received_at, last_at, count, code, reason, sha256, body, truncated)
 select account, now(), now(), 1, '', '', sha256, body, false from journal;
+insert into tombstones (account, uuid, at) select account, call_uuid, started_at from calls;
+insert into triggers (id, account, handler, call_uuid, event_type, event_uuid, state, occasion, cancel_on, cancel_scope, depth,
+                      created_at, ended_at, reason)
+select call_uuid, account, 'h', call_uuid, 'call_ended', call_uuid, 'done', '', '{}', 'call', 1, now(), now(), '' from calls;
+insert into retention_marks (account, what, through, journal_id) values ('acme', 'journal', 10, 0);
 analyze`
 
 // node is what explain tells of one step of a plan.
@@ -120,21 +125,38 @@ func TestNoQuestionReadsAWholeTable(t *testing.T) {
 			accounts(), times(), blanks(), blanks(), blanks(), blanks(), blanks(), pq.BoolArray(make([]bool, batch)),
 			[]byte{},
 			[]byte{},
-			ones(), ones(),
+			ones(), ones(), uuids(),
 		}},
-		"unsent":      {selectUnsent, []any{39_000, 100}},
-		"outbox rows": {selectOutboxRows, []any{pq.Int64Array{5, 6, 7}}},
-		"changes":     {selectChanges, []any{"acme", uuid(77)}},
-		"put due":     {written(putDue), []any{accounts(), uuids(), same("reap"), times()}},
-		"drop due":    {written(dropDue), []any{accounts(), uuids(), same("reap")}},
-		"due":         {selectDue, []any{"2024-01-01T01:00:00Z", 100}},
-		"next due":    {nextDue, nil},
-		"gauges":      {selectGauges, []any{"2024-01-01T01:00:00Z", store.GaugesMost}},
-		"open calls":  {selectOpen, []any{store.GaugesMost}},
-		"quarantined": {selectQuarantined, []any{"acme", 50}},
-		"one call":    {selectCall, []any{"acme", uuid(77)}},
-		"one dialog":  {selectDialog, []any{"acme", uuid(77)}},
-		"advance":     {advance, []any{5, pq.Int64Array{20}, pq.Int64Array{21}, same("acme")[:1], same("")[:1], pq.BoolArray{true}, same("")[:1], times()[:1]}},
+		"accounts":                {allAccounts, nil},
+		"calls from":              {callsFrom, []any{"acme", "2024-01-10T00:00:00Z", uuid(9), "2024-02-01T00:00:00Z", 32}},
+		"first calls":             {callsFrom, []any{"acme", "-infinity", "", "2024-02-01T00:00:00Z", 32}},
+		"unfinished calls":        {unfinishedCalls, []any{accounts(), uuids(), "2024-01-01T00:00:00Z"}},
+		"remove entries":          {removeEntriesOfDialogs, []any{accounts(), uuids()}},
+		"remove entries of calls": {removeEntriesOfCalls, []any{accounts(), uuids()}},
+		"remove legs":             {removeLegs, []any{accounts(), uuids()}},
+		"remove outbox":           {removeOutbox, []any{accounts(), uuids()}},
+		"remove triggers":         {removeTriggers, []any{accounts(), uuids()}},
+		"remove call keys":        {removeCallKeys, []any{accounts(), uuids()}},
+		"remove calls":            {removeCalls, []any{accounts(), uuids()}},
+		"add tombstones":          {addTombstones, []any{accounts(), uuids(), "2024-01-01T00:00:00Z"}},
+		"tombstones":              {selectTombstones, []any{accounts(), uuids()}},
+		"drop tombstones":         {dropTombstones, []any{"2024-01-01T00:00:00Z", 100}},
+		"remove other families":   {removeIgnored, []any{accounts()[:2], 2000, "2024-01-01T00:00:00Z", 1000}},
+		"remove history":          {removeHistory, []any{accounts()[:2], 2000, "2024-01-01T00:00:00Z", 1000}},
+		"remove from quarantine":  {removeRefused, []any{"small", "2024-01-01T00:00:00Z", 1000}},
+		"unsent":                  {selectUnsent, []any{39_000, 100}},
+		"outbox rows":             {selectOutboxRows, []any{pq.Int64Array{5, 6, 7}}},
+		"changes":                 {selectChanges, []any{"acme", uuid(77)}},
+		"put due":                 {written(putDue), []any{accounts(), uuids(), same("reap"), times()}},
+		"drop due":                {written(dropDue), []any{accounts(), uuids(), same("reap")}},
+		"due":                     {selectDue, []any{"2024-01-01T01:00:00Z", 100}},
+		"next due":                {nextDue, nil},
+		"gauges":                  {selectGauges, []any{"2024-01-01T01:00:00Z", store.GaugesMost}},
+		"open calls":              {selectOpen, []any{store.GaugesMost}},
+		"quarantined":             {selectQuarantined, []any{"acme", 50}},
+		"one call":                {selectCall, []any{"acme", uuid(77)}},
+		"one dialog":              {selectDialog, []any{"acme", uuid(77)}},
+		"advance":                 {advance, []any{5, pq.Int64Array{20}, pq.Int64Array{21}, same("acme")[:1], same("")[:1], pq.BoolArray{true}, same("")[:1], times()[:1]}},
 	}
 	before := &store.Cursor{StartedAt: 1705000000, CallUUID: uuid(500)}
 	yes, no := true, false

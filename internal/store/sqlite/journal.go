@@ -10,10 +10,13 @@ import (
 )
 
 const appendEntry = `
-insert into journal (account, received_at, origin, event_name, event_time, dialog_uuid, call_uuid, ignored, sha256, body)
-values (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+insert into journal (id, account, received_at, origin, event_name, event_time, dialog_uuid, call_uuid, ignored, sha256, body)
+values ((select max(journal, coalesce((select max(id) from journal), 0)) + 1 from last_ids),
+        ?1, ?2, ?3, ?4, ?5, ?6, ?7,
+        ?8 or exists (select 1 from tombstones where account = ?1 and uuid in (select value from json_each(?11))),
+        ?9, ?10)
 on conflict (account, sha256) do nothing
-returning id`
+returning id, ignored`
 
 // Append implements [store.Tx].
 func (t *tx) Append(ctx context.Context, entries []*store.Entry) error {
@@ -30,15 +33,21 @@ func (t *tx) Append(ctx context.Context, entries []*store.Entry) error {
 		if err := ctx.Err(); err != nil {
 			return t.fail(doing, err)
 		}
+		var row struct {
+			ID      int64 `db:"id"`
+			Ignored bool  `db:"ignored"`
+		}
 		e.ID, e.Duplicate = 0, false
-		err := insert.GetContext(context.WithoutCancel(ctx), &e.ID, e.Account, moment(e.ReceivedAt), string(e.Origin),
+		err := insert.GetContext(context.WithoutCancel(ctx), &row, e.Account, moment(e.ReceivedAt), string(e.Origin),
 			e.EventName, int64(e.EventTime), optional(e.DialogUUID), optional(e.CallUUID), e.Ignored, e.SHA256[:],
-			blob(e.Body))
+			blob(e.Body), encodeKeys(e.Named))
 		switch {
 		case errors.Is(err, sql.ErrNoRows):
 			e.Duplicate = true
 		case err != nil:
 			return t.fail(doing, err)
+		default:
+			e.ID, e.Ignored = row.ID, row.Ignored
 		}
 	}
 	return nil

@@ -17,8 +17,8 @@ func (t *tx) AppendOutbox(ctx context.Context, rows []*store.OutboxRow) error {
 	}
 	const doing = "append to outbox"
 	insert, err := t.prepare(ctx, doing, `
-insert into outbox (journal_id, account, call_uuid, created_at, record, events)
-values (?, ?, ?, ?, ?, ?)
+insert into outbox (id, journal_id, account, call_uuid, created_at, record, events)
+values ((select max(outbox, coalesce((select max(id) from outbox), 0)) + 1 from last_ids), ?, ?, ?, ?, ?, ?)
 returning id`)
 	if err != nil {
 		return err

@@ -38,6 +38,18 @@ func TestNoQuestionReadsAWholeTableAndNoPageIsSorted(t *testing.T) {
 		"gauges":         {selectGauges, []any{1, store.GaugesMost}},
 		"open calls":     {selectOpen, []any{store.GaugesMost}},
 		"quarantined":    {selectQuarantined, []any{"acme", 10}},
+		"calls from":     {callsFrom, []any{"acme", 5, "1", 9, 32}},
+		"unfinished":     {unfinishedCall, []any{"acme", "1", 9}},
+		"entries gone":   {removeEntriesOfDialog, []any{"acme", "1"}},
+		"settled gone":   {removeEntriesOfCall, []any{"acme", "1"}},
+		"leg gone":       {removeLeg, []any{"acme", "1"}},
+		"outbox gone":    {removeOutbox, []any{"acme", "1"}},
+		"triggers gone":  {removeTriggers, []any{"acme", "1"}},
+		"call gone":      {removeCall, []any{"acme", "1"}},
+		"families":       {ignoredPage, []any{`["acme"]`, 5, 9, 1000}},
+		"history":        {historyPage, []any{`["acme"]`, 5, 9, 1000}},
+		"refused gone":   {removeRefused, []any{"acme", 9, 1000}},
+		"old tombstones": {dropTombstones, []any{9, 1000}},
 	}
 	before := &store.Cursor{StartedAt: 1705000000, CallUUID: "1"}
 	yes, no := true, false
@@ -68,7 +80,9 @@ func TestNoQuestionReadsAWholeTableAndNoPageIsSorted(t *testing.T) {
 		require.NoError(t, s.reader.Select(&steps, "explain query plan "+q.query, q.args...), name)
 		require.NotEmpty(t, steps, name)
 		for _, step := range steps {
-			require.NotRegexp(t, wholeTable, step.Detail, name)
+			if step.Detail != "SCAN relay" { // it has one row
+				require.NotRegexp(t, wholeTable, step.Detail, name)
+			}
 			if strings.HasPrefix(name, "search: ") {
 				require.NotRegexp(t, sorts, step.Detail, name)
 			}

@@ -48,6 +48,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Idempotency", idempotencyTests},
 		{"TriggerReader", triggerReaderTests},
 		{"Repair", repairTests},
+		{"Retention", retentionTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

@@ -1,0 +1,100 @@
+package main
+
+import (
+	"encoding/json"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"webhookd/internal/store/postgres/pgtest"
+)
+
+// requireNoRecord says that none of the calls is there.
+func requireNoRecord(t *testing.T, s *service, records map[string]map[string]any) {
+	t.Helper()
+	for id := range records {
+		status, _ := do(t, "GET", "http://"+s.HTTP+"/v1/calls/"+id, "")
+		require.Equal(t, 404, status, id)
+	}
+}
+
+// endedOf gives the records of calls that ended more than a day ago.
+func endedOf(records map[string]map[string]any) map[string]map[string]any {
+	ended := map[string]map[string]any{}
+	before := time.Now().UTC().Add(-24 * time.Hour).Format(time.RFC3339)
+	for id, record := range records {
+		if at, ok := record["ended_at"].(string); ok && at < before {
+			ended[id] = record
+		}
+	}
+	return ended
+}
+
+// requireSettled waits until every one of the calls is settled: until then it stays.
+func (s *service) requireSettled(t *testing.T, ended map[string]map[string]any) {
+	t.Helper()
+	for id := range ended {
+		require.Eventually(t, func() bool {
+			_, body := do(t, "GET", "http://"+s.HTTP+"/v1/calls/"+id, "")
+			var record struct {
+				Revision int `json:"revision"`
+			}
+			return json.Unmarshal([]byte(body), &record) == nil && record.Revision > 0
+		}, time.Minute, 20*time.Millisecond, id)
+	}
+}
+
+// What a dry run counts is what is removed then; nothing is removed unless the configuration says so; and a rebuild of
+// the rest finds nothing.
+func TestPurge(t *testing.T) {
+	t.Parallel()
+	files, records := scenarios(t)
+	ended := endedOf(records)
+	require.NotEmpty(t, ended)
+	t.Run("embedded, while the service is stopped", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		s := startService(t, nil, "--data-dir", dir, "--settle-delay", "100ms")
+		r := start(t, nil, append([]string{"replay", "--url", "http://" + s.HTTP}, files...)...)
+		require.Zero(t, r.wait(), r.stderr.text())
+		s.requireSettled(t, ended)
+		r = start(t, nil, "purge", "--data-dir", dir, "--retention-calls", "1d")
+		require.Equal(t, exitUsage, r.wait())
+		require.Contains(t, r.stderr.text(), "stop the service first")
+		s.signal(syscall.SIGTERM)
+		require.Zero(t, s.wait())
+
+		r = start(t, nil, "purge", "--data-dir", dir)
+		require.Zero(t, r.wait(), r.stderr.text())
+		require.Equal(t, "removed: 0 calls, 0 legs, 0 journal entries, 0 outbox rows, 0 triggers, 0 quarantined bodies, "+
+			"0 tombstones\n", r.stdout.text())
+		dry := start(t, nil, "purge", "--data-dir", dir, "--retention-calls", "1d", "--dry-run")
+		require.Zero(t, dry.wait(), dry.stderr.text())
+		r = start(t, nil, "purge", "--data-dir", dir, "--retention-calls", "1d")
+		require.Zero(t, r.wait(), r.stderr.text())
+		require.Equal(t, dry.stdout.text(), "would remove"+r.stdout.text()[len("removed"):])
+		r = start(t, nil, "rebuild", "--data-dir", dir, "--check")
+		require.Zero(t, r.wait(), r.stdout.text())
+
+		s = startService(t, nil, "--data-dir", dir)
+		requireNoRecord(t, s, ended)
+	})
+	t.Run("Postgres, while the service runs", func(t *testing.T) {
+		t.Parallel()
+		environ := []string{"WEBHOOKD_DATABASE_URL=" + pgtest.URL(t), "WEBHOOKD_NATS_URL=" + startNATS(t)}
+		s := startService(t, environ, "--settle-delay", "100ms")
+		r := start(t, nil, append([]string{"replay", "--url", "http://" + s.HTTP}, files...)...)
+		require.Zero(t, r.wait(), r.stderr.text())
+		s.requireSettled(t, ended)
+		r = start(t, environ, "purge", "--retention-calls", "1d", "--account", "another")
+		require.Zero(t, r.wait(), r.stderr.text())
+		require.Contains(t, r.stdout.text(), "removed: 0 calls, ")
+		r = start(t, environ, "purge", "--retention-calls", "1d")
+		require.Zero(t, r.wait(), r.stderr.text())
+		requireNoRecord(t, s, ended)
+		r = start(t, environ, "rebuild", "--check")
+		require.Zero(t, r.wait(), r.stdout.text())
+	})
+}
