@@ -143,7 +143,7 @@ func TestTheLogHoldsNoNumberAndNoName(t *testing.T) {
 				{http.MethodPost, "/v1/webhooks", webhook("dialog_create", `,"close_cause":"`+number+`"`)},       // an odd cause
 				{http.MethodPost, "/v1/webhooks", webhook("dialog_state_update", `,"media":"`+person+`\u0000"`)}, // no database's favourite
 				{http.MethodPost, "/v1/webhooks", webhook("x\\u0000"+number, "")},
-				{http.MethodPost, "/v1/webhooks", webhook("dialog_create", "")[:90]},                                      // cut off
+				{http.MethodPost, "/v1/webhooks", webhook("dialog_create", "")[:90]},                                       // cut off
 				{http.MethodPost, "/v1/webhooks", []byte(`{"self_target":"` + number + `","self_name":"` + person + `"}`)}, // nothing that is needed
 				{http.MethodPost, "/v1/webhooks", []byte(`{"event_name":"dialog_create","event_time":"` + number + `","dialog_uuid":"` + person + `"}`)},
 				{http.MethodPost, "/v1/webhooks", []byte(number)},
@@ -163,9 +163,9 @@ func TestTheLogHoldsNoNumberAndNoName(t *testing.T) {
 				{http.MethodPost, "/v1/events/trigger", []byte(`{"name":"template","to":{"subscriberId":"` + number + `","phone":` + number + `}`)},
 			} {
 				status, header, _ := s.do(t, c.method, c.path, c.body)
-				require.NotEmpty(t, header.Get("X-Request-Id"))
+				require.NotEmpty(t, header.Get("X-Request-ID"))
 				if status >= 400 {
-					refused[header.Get("X-Request-Id")] = status
+					refused[header.Get("X-Request-ID")] = status
 				}
 			}
 			require.Greater(t, len(refused), 10)
