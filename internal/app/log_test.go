@@ -163,9 +163,9 @@ func TestTheLogHoldsNoNumberAndNoName(t *testing.T) {
 				{http.MethodPost, "/v1/events/trigger", []byte(`{"name":"template","to":{"subscriberId":"` + number + `","phone":` + number + `}`)},
 			} {
 				status, header, _ := s.do(t, c.method, c.path, c.body)
-				require.NotEmpty(t, header.Get("X-Request-Id"))
+				require.NotEmpty(t, header.Get("X-Request-ID"))
 				if status >= 400 {
-					refused[header.Get("X-Request-Id")] = status
+					refused[header.Get("X-Request-ID")] = status
 				}
 			}
 			require.Greater(t, len(refused), 10)

@@ -183,7 +183,7 @@ func TestTheRunbookSpeaksOfWhatThereIs(t *testing.T) {
 	data, err := os.ReadFile(runbook)
 	require.NoError(t, err)
 	names, _ := scraped(t)
-	metrics := regexp.MustCompile("\\bwebhookd_[a-z_]+").FindAllString(string(data), -1)
+	metrics := regexp.MustCompile(`\bwebhookd_[a-z_]+`).FindAllString(string(data), -1)
 	require.NotEmpty(t, metrics)
 	for _, name := range metrics {
 		require.True(t, names[name] || names[name+"_count"], "no scrape has %s", name) // a histogram goes by its family

@@ -39,7 +39,7 @@ func (s *service) postTraced(t *testing.T, body []byte) {
 	t.Helper()
 	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/v1/webhooks", bytes.NewReader(body))
 	require.NoError(t, err)
-	request.Header.Set("traceparent", traceparent)
+	request.Header.Set("Traceparent", traceparent)
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())

@@ -15,7 +15,7 @@ func parseCollector(text string) (string, error) {
 	}
 	parsed, err := url.Parse(text)
 	switch {
-	case err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Hostname() == "":
+	case err != nil || !strings.HasPrefix(text, "http://") && !strings.HasPrefix(text, "https://") || parsed.Hostname() == "":
 		return "", errors.New("it is no URL of a collector; write one as http://127.0.0.1:4318 or https://collector.example.com")
 	case parsed.User != nil || parsed.RawQuery != "" || parsed.Fragment != "":
 		return "", errors.New("the URL of a collector has no user, query or fragment; a token goes into OTEL_EXPORTER_OTLP_HEADERS")

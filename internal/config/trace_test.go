@@ -13,13 +13,13 @@ func TestTracesAreOffUnlessACollectorIsGiven(t *testing.T) {
 	cfg, err := config.Load(config.Sources{})
 	require.NoError(t, err)
 	require.Empty(t, cfg.OTLPEndpoint)
-	require.Equal(t, 1.0, cfg.TraceSample)
+	require.InDelta(t, 1.0, cfg.TraceSample, 0)
 	cfg, err = config.Load(config.Sources{Flags: map[string][]string{
 		"otlp_endpoint": {"https://collector.example.com/otlp/"}, "trace_sample": {"0.25"},
 	}})
 	require.NoError(t, err)
 	require.Equal(t, "https://collector.example.com/otlp", cfg.OTLPEndpoint)
-	require.Equal(t, 0.25, cfg.TraceSample)
+	require.InDelta(t, 0.25, cfg.TraceSample, 0)
 }
 
 func TestACollectorThatCannotBeOneIsRefused(t *testing.T) {

@@ -40,7 +40,8 @@ var stored = []struct {
 
 var (
 	openCalls = prometheus.NewDesc("webhookd_calls_open", "Calls that have not ended, 10000 at most.", []string{"account"}, nil)
-	failures  = prometheus.NewDesc("webhookd_stored_figures_errors_total", "Times the database could not be asked for its figures.", nil, nil)
+	failures  = prometheus.NewDesc("webhookd_stored_figures_errors_total",
+		"Times the database could not be asked for its figures.", nil, nil)
 )
 
 // storedCollector asks the database. Where that cannot answer its figures are left out of the scrape: an old figure would

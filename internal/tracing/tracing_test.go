@@ -127,6 +127,8 @@ func TestACollectorThatIsAwayIsToldInTheLogOnly(t *testing.T) {
 }
 
 // What is off costs nothing: no allocation, on any of the ways that every webhook takes.
+//
+//nolint:paralleltest // testing.AllocsPerRun counts the allocations of everybody
 func TestTracesThatAreOffCostNothing(t *testing.T) {
 	tracer, err := tracing.New(t.Context(), tracing.Config{})
 	require.NoError(t, err)
