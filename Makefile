@@ -15,6 +15,8 @@ RACE    := -race -gcflags='modernc.org/sqlite/lib=-race=false -d=checkptr=0'
 ARGS    ?=
 # Arguments for chaos, e.g. make chaos CHAOS="-seed 7 -keep"
 CHAOS   ?=
+# Arguments for upgrade, e.g. make upgrade UPGRADE="-keep"
+UPGRADE ?=
 # Arguments for bench, e.g. make bench BENCH="-only throughput -rounds 5"
 BENCH   ?=
 # What bench-micro runs, and how often: benchstat wants several.
@@ -89,6 +91,15 @@ chaos: ## Break a whole installation for two minutes (2 webhookd, Postgres, 3 NA
 chaos-short: ## As chaos, for 30 seconds
 	$(MAKE) chaos CHAOS="-duration 30s $(CHAOS)"
 
+.PHONY: upgrade
+upgrade: ## Replace the version before (scripts/version-before) by this one under load, side by side, and check that nothing was lost
+	before=$$(scripts/version-before) && postgres=$$(scripts/with-postgres --installed) && \
+	go run ./internal/chaos/cmd -postgres "$$postgres" -upgrade-from "$$before" -duration 12s -rate 200 $(UPGRADE)
+
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities in what the program calls (govulncheck, at its pinned version)
+	scripts/vulncheck ./...
+
 .PHONY: bench
 bench: ## Measure everything, most of an hour on a quiet machine, and write docs/benchmarks.md (BENCH="-only latency")
 	go build -trimpath -o bin/bench ./internal/bench
@@ -136,16 +147,18 @@ docs: ## Write the documents that are made from the code
 	go test ./internal/openapi -run TestTheDocumentIsInStep -update
 
 .PHONY: check
-check: ## Everything that must hold before a change goes in: tidy, build, vet, lint, orders, race, e2e, interop, contracts, chaos-short
+check: ## Everything that must hold before a change goes in: tidy, build, vet, lint, vuln, orders, race, e2e, interop, contracts, upgrade, chaos-short
 	$(MAKE) tidy
 	$(MAKE) build
 	$(MAKE) vet
 	$(MAKE) lint
+	$(MAKE) vuln
 	$(MAKE) orders
 	$(MAKE) race
 	$(MAKE) e2e
 	$(MAKE) interop
 	$(MAKE) contracts
+	$(MAKE) upgrade
 	$(MAKE) chaos-short
 
 .PHONY: clean
