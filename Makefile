@@ -3,6 +3,10 @@
 .DEFAULT_GOAL := help
 SHELL := /bin/sh
 
+# The version of Go that everything is built and checked with, whatever is installed: the one of go.mod, which has the known
+# vulnerabilities mended. go gets it by itself. (make GOTOOLCHAIN=local takes the one that is installed.)
+export GOTOOLCHAIN := $(shell awk '/^toolchain/ { print $$2 "+auto" }' go.mod)
+
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 BINARY  := bin/webhookd
 CALL    := fixtures/outbound_answered/webhooks.ndjson
@@ -15,6 +19,8 @@ RACE    := -race -gcflags='modernc.org/sqlite/lib=-race=false -d=checkptr=0'
 ARGS    ?=
 # Arguments for chaos, e.g. make chaos CHAOS="-seed 7 -keep"
 CHAOS   ?=
+# Arguments for upgrade, e.g. make upgrade UPGRADE="-keep"
+UPGRADE ?=
 # Arguments for bench, e.g. make bench BENCH="-only throughput -rounds 5"
 BENCH   ?=
 # How many calls sizing takes in.
@@ -95,6 +101,15 @@ chaos: ## Break a whole installation for two minutes (2 webhookd, Postgres, 3 NA
 chaos-short: ## As chaos, for 30 seconds
 	$(MAKE) chaos CHAOS="-duration 30s $(CHAOS)"
 
+.PHONY: upgrade
+upgrade: ## Replace the version before (scripts/version-before) by this one under load, side by side, and check that nothing was lost
+	before=$$(scripts/version-before) && postgres=$$(scripts/with-postgres --installed) && \
+	go run ./internal/chaos/cmd -postgres "$$postgres" -upgrade-from "$$before" -duration 12s -rate 200 $(UPGRADE)
+
+.PHONY: vuln
+vuln: ## Look for known vulnerabilities in what the program calls (govulncheck, at its pinned version)
+	scripts/vulncheck ./...
+
 .PHONY: bench
 bench: ## Measure everything, most of an hour on a quiet machine, and write docs/benchmarks.md (BENCH="-only latency")
 	go build -trimpath -o bin/bench ./internal/bench
@@ -171,17 +186,19 @@ docs: ## Write the documents that are made from the code
 	go test ./internal/openapi -run TestTheDocumentIsInStep -update
 
 .PHONY: check
-check: ## Everything that must hold before a change goes in: tidy, build, vet, lint, orders, race, e2e, interop, alerts, contracts, chaos-short
+check: ## Everything that must hold before a change goes in: tidy, build, vet, lint, vuln, orders, race, e2e, interop, alerts, contracts, upgrade, chaos-short
 	$(MAKE) tidy
 	$(MAKE) build
 	$(MAKE) vet
 	$(MAKE) lint
+	$(MAKE) vuln
 	$(MAKE) orders
 	$(MAKE) race
 	$(MAKE) e2e
 	$(MAKE) interop
 	$(MAKE) alerts
 	$(MAKE) contracts
+	$(MAKE) upgrade
 	$(MAKE) chaos-short
 
 .PHONY: clean

@@ -95,14 +95,14 @@ func tree(t *testing.T, dir string) []string {
 func TestDoctorOnAnEmbeddedInstallation(t *testing.T) {
 	t.Parallel()
 	dir := filepath.Join(t.TempDir(), "data")
-	http, nats, socket := freeAddress(t), freeAddress(t), freeAddress(t)
-	args := []string{"--data-dir", dir, "--listen", http, "--nats-listen", nats, "--nats-websocket-listen", socket}
+	listen, broker, socket := freeAddress(t), freeAddress(t), freeAddress(t)
+	args := []string{"--data-dir", dir, "--listen", listen, "--nats-listen", broker, "--nats-websocket-listen", socket}
 
 	d := examine(t, nil, args...)
 	d.well()
 	d.finds("database_new")
 	d.finds("nats_stopped")
-	d.finds("port_free", "listen: "+http)
+	d.finds("port_free", "listen: "+listen)
 	d.finds("disk_ok", "is not there yet")
 	require.NoDirExists(t, dir, "doctor makes nothing")
 
@@ -117,8 +117,8 @@ func TestDoctorOnAnEmbeddedInstallation(t *testing.T) {
 	d.finds("nats_ok", "alone")
 	d.finds("stream_ok", "FLOW_TRIGGERS")
 	d.finds("stream_ok", "KV_calls")
-	d.finds("port_ours", http)
-	d.finds("port_ours", nats)
+	d.finds("port_ours", listen)
+	d.finds("port_ours", broker)
 	d.finds("port_ours", socket)
 
 	s.signal(15)

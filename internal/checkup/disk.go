@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 	"syscall"
 	"time"
@@ -107,7 +108,7 @@ func readByOthers(path string) bool {
 }
 
 func ownerName(uid uint32, lookup func(string) (string, error)) string {
-	name, err := lookup(fmt.Sprint(uid))
+	name, err := lookup(strconv.FormatUint(uint64(uid), 10))
 	if err != nil {
 		return fmt.Sprintf("user %d", uid)
 	}

@@ -90,7 +90,8 @@ func who(ctx context.Context, name, address string) (by string, ours bool) {
 	case natsWebSocketListen: // it says nothing by itself
 		return "", false
 	case "pprof_listen":
-		if answers(ctx, "http://"+address+"/debug/pprof/cmdline", func(body []byte) bool { return strings.Contains(string(body), "webhookd") }) {
+		isOurs := func(body []byte) bool { return strings.Contains(string(body), "webhookd") }
+		if answers(ctx, "http://"+address+"/debug/pprof/cmdline", isOurs) {
 			return "a running webhookd", true
 		}
 		return "", false
@@ -122,7 +123,7 @@ func isReadiness(body []byte) bool {
 func answers(ctx context.Context, url string, as func([]byte) bool) bool {
 	client := http.Client{Transport: &http.Transport{
 		DisableKeepAlives: true,
-		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // nothing is told to whom is asked: who it is, is the question
+		TLSClientConfig:   &tls.Config{InsecureSkipVerify: true}, //nolint:gosec // who it is, is the question; nothing is told
 	}}
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url, http.NoBody)
 	if err != nil {

@@ -37,7 +37,8 @@ func (r *report) clock(now time.Time, others []Clock) {
 		}
 	}
 	if len(r.findings) == before && !now.Before(written) {
-		r.addf("clock_alone", "There is no other clock to compare this machine's with; it shows %s.", now.UTC().Format(time.RFC3339))
+		r.addf("clock_alone", "There is no other clock to compare this machine's with; it shows %s.",
+			now.UTC().Format(time.RFC3339))
 	}
 }
 

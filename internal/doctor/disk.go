@@ -40,7 +40,8 @@ func (r *report) disk(d Disk) {
 	case slices.ContainsFunc(networkDisks, func(kind string) bool { return strings.HasPrefix(d.Kind, kind) }):
 		r.addf("disk_network", "%s is on a network (%s): locks and confirmed writes are not to be relied on there.", what, d.Kind)
 	case d.Kind == "tmpfs" || d.Kind == "ramfs":
-		r.addf("disk_memory", "%s is in memory (%s): webhooks that were acknowledged are lost when the machine stops.", what, d.Kind)
+		r.addf("disk_memory", "%s is in memory (%s): webhooks that were acknowledged are lost when the machine stops.",
+			what, d.Kind)
 	}
 	if d.Open && !d.Missing {
 		r.addf("disk_open", "%s can be entered by other users: they may read calls there.", what)
@@ -49,10 +50,12 @@ func (r *report) disk(d Disk) {
 	switch {
 	case r.bad(before):
 	case d.Missing:
-		r.addf("disk_ok", "%s is not there yet and can be made; %s are free, a small write is on disk within %s.", what, size(d.Free),
+		r.addf("disk_ok", "%s is not there yet and can be made; %s are free, a small write is on disk within %s.",
+			what, size(d.Free),
 			rounded(d.Sync))
 	default:
-		r.addf("disk_ok", "%s can be written to; %s are free, a small write is on disk within %s.", what, size(d.Free), rounded(d.Sync))
+		r.addf("disk_ok", "%s can be written to; %s are free, a small write is on disk within %s.",
+			what, size(d.Free), rounded(d.Sync))
 	}
 }
 
@@ -79,6 +82,7 @@ func (r *report) spool(what string, d Disk) {
 			what, size(d.Holds), size(d.Limit))
 	}
 	if d.Damaged > 0 {
-		r.addf("spool_damaged", "%d damaged files were set aside in %s: webhooks may be in them that are nowhere else.", d.Damaged, what)
+		r.addf("spool_damaged", "%d damaged files were set aside in %s: webhooks may be in them that are nowhere else.",
+			d.Damaged, what)
 	}
 }

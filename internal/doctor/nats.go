@@ -53,17 +53,20 @@ func (r *report) broker(n NATS) {
 		r.addf("jetstream_off", "JetStream is not to be had at %s: %s. Nothing can be published.", n.Where, n.JSProblem)
 	}
 	if older(n.Version, 2, 11) {
-		r.addf("nats_version", "NATS at %s has version %s: before 2.11 removed keys of the bucket stay as markers.", n.Where, n.Version)
+		r.addf("nats_version", "NATS at %s has version %s: before 2.11 removed keys of the bucket stay as markers.",
+			n.Where, n.Version)
 	}
 	if n.MaxPayload > 0 && n.MaxPayload < leastPayload {
-		r.addf("nats_payload", "A message may have %s at most: events of large calls will be refused and set aside.", size(n.MaxPayload))
+		r.addf("nats_payload", "A message may have %s at most: events of large calls will be refused and set aside.",
+			size(n.MaxPayload))
 	}
 	if n.MaxStorage > 0 && n.Storage*tenth >= n.MaxStorage*fullTenths {
 		r.addf("jetstream_storage", "JetStream's account has %s of the %s that it may: publishing will fail.", size(n.Storage),
 			size(n.MaxStorage))
 	}
 	if n.Replicas > 1 && n.Cluster == "" {
-		r.addf("replicas_too_many", "nats_replicas is %d, but the server at %s is in no cluster: the stream cannot be made.", n.Replicas,
+		r.addf("replicas_too_many", "nats_replicas is %d, but the server at %s is in no cluster: the stream cannot be made.",
+			n.Replicas,
 			n.Where)
 	}
 }
@@ -92,7 +95,8 @@ func (r *report) stream(n NATS, s Stream, subjects string) {
 		r.addf("stream_memory", "Stream %s is kept in memory: what it holds is gone when the servers stop.", s.Name)
 	}
 	if s.MaxSize > 0 && s.MaxSize < leastPayload {
-		r.addf("stream_message_size", "Stream %s takes messages of %s at most: events of large calls will be refused and set aside.",
+		r.addf("stream_message_size",
+			"Stream %s takes messages of %s at most: events of large calls will be refused and set aside.",
 			s.Name, size(s.MaxSize))
 	}
 	r.copies(n, s)
@@ -105,7 +109,8 @@ func (r *report) stream(n NATS, s Stream, subjects string) {
 // events judges what matters for the stream of the events only.
 func (r *report) events(s Stream, subjects string) {
 	if !s.Covers {
-		r.addf("stream_subjects", "Stream %s takes %s, and not all of %s: events cannot be published.", s.Name, list(s.Subjects), subjects)
+		r.addf("stream_subjects", "Stream %s takes %s, and not all of %s: events cannot be published.",
+			s.Name, list(s.Subjects), subjects)
 	}
 	if !s.Limits {
 		r.addf("stream_retention", "Stream %s drops messages when they are read, or when nobody waits for them: readers that come "+
@@ -113,14 +118,17 @@ func (r *report) events(s Stream, subjects string) {
 	}
 	bounded := s.MaxBytes > 0 || s.MaxMsgs > 0
 	if s.Discard && bounded {
-		r.addf("stream_discard", "Stream %s refuses new messages when it is full: events will wait in the outbox from then on.", s.Name)
+		r.addf("stream_discard", "Stream %s refuses new messages when it is full: events will wait in the outbox from then on.",
+			s.Name)
 	}
 	if s.MaxAge > 0 && s.MaxAge < leastAge {
-		r.addf("stream_short", "Stream %s keeps messages for %s only: a reader that is away for longer misses events.", s.Name, s.MaxAge)
+		r.addf("stream_short", "Stream %s keeps messages for %s only: a reader that is away for longer misses events.",
+			s.Name, s.MaxAge)
 	}
 	if s.Window < leastWindow {
-		r.addf("stream_window", "Stream %s knows a message by its id for %s only: events that are sent again after an outage may be "+
-			"there twice.", s.Name, s.Window)
+		r.addf("stream_window",
+			"Stream %s knows a message by its id for %s only: events that are sent again after an outage may be "+
+				"there twice.", s.Name, s.Window)
 	}
 	if s.Discard && (s.MaxBytes > 0 && s.Bytes >= uint64(s.MaxBytes)/tenth*fullTenths ||
 		s.MaxMsgs > 0 && s.Messages >= uint64(s.MaxMsgs)/tenth*fullTenths) {
@@ -135,11 +143,13 @@ func (r *report) copies(n NATS, s Stream) {
 	switch {
 	case n.Embedded:
 	case s.Replicas < n.Replicas:
-		r.addf("stream_replicas", "%d copies of %s are kept, and nats_replicas is %d: a stream that is there keeps what it has.", s.Replicas,
+		r.addf("stream_replicas", "%d copies of %s are kept, and nats_replicas is %d: a stream that is there keeps what it has.",
+			s.Replicas,
 			s.Name, n.Replicas)
 	case s.Replicas == 1 && n.Cluster != "":
-		r.addf("stream_replicas", "Of %s there is one copy only, in a cluster: when its server is away nothing is published, and when "+
-			"its disk is lost so is the stream.", s.Name)
+		r.addf("stream_replicas",
+			"Of %s there is one copy only, in a cluster: when its server is away nothing is published, and when "+
+				"its disk is lost so is the stream.", s.Name)
 	}
 	if len(s.Behind) > 0 {
 		r.addf("stream_lame", "Copies of %s are away or behind: %s.", s.Name, list(s.Behind))

@@ -63,7 +63,7 @@ func Inspect(ctx context.Context, config Config) Inspection {
 		found.JetStream, found.JSProblem = doctor.Broken, strings.TrimPrefix(err.Error(), "nats: ")
 		return found
 	}
-	found.Storage, found.MaxStorage = int64(min(account.Store, 1<<62)), account.Limits.MaxStore //nolint:gosec // it is bounded
+	found.Storage, found.MaxStorage = int64(min(account.Store, 1<<62)), account.Limits.MaxStore
 	found.Stream = found.stream(ctx, js, flow.StreamName)
 	found.Bucket = found.stream(ctx, js, bucketStream)
 	return found

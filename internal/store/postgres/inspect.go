@@ -153,7 +153,8 @@ from pg_class where relnamespace = current_schema()::regnamespace and relkind in
 	var oldest float64
 	err = tx.QueryRowContext(ctx, `
 select greatest((select coalesce(max(id), 0) from outbox) - relay.through, 0),
-       coalesce(extract(epoch from clock_timestamp() - (select created_at from outbox where id > relay.through order by id limit 1)), 0),
+       coalesce(extract(epoch from clock_timestamp() -
+           (select created_at from outbox where id > relay.through order by id limit 1)), 0),
        (select count(*) from outbox_held)
 from relay`).Scan(&found.Unpublished, &oldest, &found.Held)
 	if errors.Is(err, sql.ErrNoRows) {

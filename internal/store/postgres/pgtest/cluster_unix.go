@@ -197,14 +197,14 @@ func freePort(t testing.TB) string {
 }
 
 // RequirePassword makes the server, from its next start on, ask one user for a password.
-func (c *Cluster) RequirePassword(user string) {
+func (c *Cluster) RequirePassword(of string) {
 	c.t.Helper()
 	path := filepath.Join(c.dir, "data", "pg_hba.conf")
 	rules, err := os.ReadFile(path)
 	if err != nil {
 		c.t.Fatalf("require a password: %v", err)
 	}
-	rules = append([]byte("host all "+user+" 127.0.0.1/32 scram-sha-256\n"), rules...)
+	rules = append([]byte("host all "+of+" 127.0.0.1/32 scram-sha-256\n"), rules...)
 	if err := os.WriteFile(path, rules, 0o600); err != nil {
 		c.t.Fatalf("require a password: %v", err)
 	}
