@@ -51,7 +51,7 @@ func (e *Engine) Reap(ctx context.Context, tx store.Tx, now time.Time, calls []s
 	if len(pieces) == 0 {
 		return nil
 	}
-	if err := e.askLater(ctx, tx, now.Add(askAfterReap), reaped); err != nil {
+	if err := e.askLater(ctx, tx, now.Add(askAfterReap*e.SettleDelay), reaped); err != nil {
 		return err
 	}
 	if err := e.Apply(ctx, tx, now, pieces); err != nil {

@@ -20,10 +20,11 @@ const (
 	EventHistory = "cdr_dialog_history"
 )
 
-// Delays of the first question about a call. Until then the call may settle, and the PBX has time to write its record.
+// The first question about a call is asked so many settle_delays after it was reaped, or settled with gaps: a minute, or
+// two, by default. Until then it has settled, and the PBX has had time to write its record.
 const (
-	askAfterReap   = time.Minute
-	askAfterSettle = 2 * time.Minute
+	askAfterReap   = 6
+	askAfterSettle = 12
 )
 
 // Recorded is one record of the PBX as it came, and read.

@@ -83,7 +83,7 @@ func (e *Engine) Settle(ctx context.Context, tx store.Tx, now time.Time, calls [
 			gaps = append(gaps, key)
 		}
 	}
-	if err := e.askLater(ctx, tx, now.Add(askAfterSettle), gaps); err != nil {
+	if err := e.askLater(ctx, tx, now.Add(askAfterSettle*e.SettleDelay), gaps); err != nil {
 		return err
 	}
 	return b.write(ctx)
