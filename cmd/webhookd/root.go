@@ -49,6 +49,8 @@ func newRoot(proc process) *cobra.Command {
 		newServe(proc),
 		newMigrate(proc),
 		newReplay(proc),
+		newRecord(proc),
+		newScrub(proc),
 		newSimulate(proc),
 		newTail(proc),
 		newClose(proc),

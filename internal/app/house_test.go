@@ -26,7 +26,7 @@ const module = "webhookd/internal/"
 var house = map[string][]string{
 	"app": {
 		"backlog", "callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "live",
-		"metrics", "natsapi", "natsbus", "rebuild", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite", "trigger",
+		"metrics", "natsapi", "natsbus", "rebuild", "record", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite", "trigger",
 		"verify", "web",
 	},
 
@@ -75,6 +75,8 @@ var house = map[string][]string{
 	// Clients: they speak HTTP to any webhookd.
 	"replay":          {"dialog"},
 	"replay/simulate": {"dialog", "replay"},
+	"replay/scrub":    {"correlate", "dialog", "replay"}, // takes persons out of recordings
+	"record":          {"replay", "store"},               // makes recordings of the journal
 
 	// Measures webhookd from outside; a program.
 	// Programs that break and measure a whole installation from outside.
