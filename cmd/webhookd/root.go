@@ -51,6 +51,8 @@ func newRoot(proc process) *cobra.Command {
 		newReplay(proc),
 		newRecord(proc),
 		newScrub(proc),
+		newExport(proc),
+		newErase(proc),
 		newSimulate(proc),
 		newTail(proc),
 		newClose(proc),

@@ -25,7 +25,7 @@ const module = "webhookd/internal/"
 // house says, for each package below internal, which of the others it may import. A new package gets its line here.
 var house = map[string][]string{
 	"app": {
-		"backlog", "callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "live",
+		"backlog", "callout", "config", "correlate", "dialog", "dispatch", "due", "erase", "flow", "httpapi", "ingest", "ingest/spool", "live",
 		"metrics", "natsapi", "natsbus", "rebuild", "record", "relay", "stats", "statsapi", "store", "store/postgres", "store/sqlite", "trigger",
 		"verify", "web",
 	},
@@ -38,7 +38,7 @@ var house = map[string][]string{
 	"openapi":  {}, // as asyncapi, and the form that its page is made of
 
 	"httpapi": {
-		"asyncapi", "correlate", "dialog", "flow", "ingest", "live", "openapi", "stats", "statsapi", "store", "trigger", "triggerapi",
+		"asyncapi", "correlate", "dialog", "erase", "flow", "ingest", "live", "openapi", "stats", "statsapi", "store", "trigger", "triggerapi",
 		"verify", "web",
 	},
 	"due":     {"callout", "correlate", "dialog", "dispatch", "flow", "ingest", "store", "trigger"},
@@ -50,7 +50,7 @@ var house = map[string][]string{
 	"callout": {}, // calls out; it knows no handler and no event
 	"metrics": {"dispatch", "due", "ingest", "ingest/spool", "relay"},
 
-	"ingest":       {"correlate", "dialog", "dispatch", "flow", "fsm", "ingest/spool", "stats", "store", "trigger", "triggerapi"},
+	"ingest":       {"correlate", "dialog", "dispatch", "flow", "fsm", "ingest/spool", "person", "stats", "store", "trigger", "triggerapi"},
 	"ingest/spool": {},
 	"dispatch":     {"callout", "correlate", "dialog", "flow", "store", "trigger", "triggerapi"},
 	"trigger":      {"correlate", "dialog", "flow"},           // decides; what is kept and sent is for those who call it
@@ -77,6 +77,9 @@ var house = map[string][]string{
 	"replay/simulate": {"dialog", "replay"},
 	"replay/scrub":    {"correlate", "dialog", "replay"}, // takes persons out of recordings
 	"record":          {"replay", "store"},               // makes recordings of the journal
+
+	"person": {"correlate", "dialog"},                              // who is meant, in what is stored
+	"erase":  {"correlate", "dialog", "ingest", "person", "store"}, // what is stored of a person: shown, and taken out
 
 	// Measures webhookd from outside; a program.
 	// Programs that break and measure a whole installation from outside.

@@ -63,7 +63,7 @@ func everything(t *testing.T, configure ...func(*httpapi.Config)) *bundle {
 	t.Helper()
 	db := openStore(t)
 	b, _ := setupTriggers(t, func(cfg *httpapi.Config) {
-		cfg.Reader, cfg.Refusals, cfg.Live, cfg.Metrics = db, db, nothingLive{}, figures
+		cfg.Reader, cfg.Refusals, cfg.Persons, cfg.Live, cfg.Metrics = db, db, persons(db), nothingLive{}, figures
 		for _, change := range configure {
 			change(cfg)
 		}
@@ -124,6 +124,7 @@ func at(path string) string {
 	return strings.NewReplacer(
 		"{account}", "default", "{call_uuid}", uuidOf(1), "{dialog_uuid}", uuidOf(1), "{subscriberId}", "anna", "{topicKey}", "vip",
 		"{transactionId}", "tx", "{name}", "now", "{id}", "1",
+		"{number}", contactOfDefault,
 	).Replace(path)
 }
 

@@ -102,6 +102,7 @@ type Tx interface {
 	Due(ctx context.Context, now time.Time, limit int) ([]Due, error)
 	Facts
 	Triggers
+	PersonWriter
 }
 
 // Reader answers questions. Readers see a Write as soon as it has returned.
@@ -132,6 +133,7 @@ type Reader interface {
 	Refused(ctx context.Context, account string, id int64) (Refused, error)
 	FactReader
 	TriggerReader
+	PersonReader
 }
 
 // Outbox is the relay's side: what is to be published, how far it has been, and who does it.
@@ -190,8 +192,11 @@ type Entry struct {
 	CallUUID   string      // only of settle
 	Ignored    bool        // another family: kept, changes nothing
 	// SHA256 is over Body; of what webhookd wrote itself, over Origin, a NUL byte and Body.
-	SHA256    [32]byte
-	Body      []byte // as received
+	SHA256 [32]byte
+	// Rank is what orders the entry among others that contradict it, where that is not SHA256: the hash of the body before
+	// a person was taken out of it. Zero otherwise.
+	Rank      [32]byte
+	Body      []byte // as received, but that a person may have been taken out
 	Duplicate bool   // set by Append; not stored
 }
 

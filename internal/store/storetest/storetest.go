@@ -46,6 +46,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"Broadcasts", broadcastTests},
 		{"Idempotency", idempotencyTests},
 		{"TriggerReader", triggerReaderTests},
+		{"Person", personTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()
