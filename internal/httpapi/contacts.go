@@ -63,13 +63,13 @@ func (s *Server) deleteContact(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	dryRun, given := q["dry_run"]
-	if given && dryRun != "true" && dryRun != "false" {
-		return invalid("dry_run", "It is true or false.")
+	dryRun, err := q.flag("dry_run")
+	if err != nil {
+		return err
 	}
 	ctx, cancel := s.requestContext()
 	defer cancel()
-	certificate, err := s.cfg.Persons.Erase(ctx, account, number, dryRun == "true")
+	certificate, err := s.cfg.Persons.Erase(ctx, account, number, dryRun != nil && *dryRun)
 	if err != nil {
 		return contactFailed("erase contact", err)
 	}

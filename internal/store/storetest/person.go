@@ -82,7 +82,7 @@ var personTests = []test{
 				continue // they are keys, and are dropped
 			}
 			changed := rows[0]
-			changed.Values[0] = []byte("other")
+			changed.Values[0] = []byte(`{"a":"other"}`)
 			b.change(t, func(tx store.Tx) error { return tx.RewriteRows(b.ctx, acme, table, []store.PersonRow{changed}) })
 			again, err := b.PersonRows(b.ctx, acme, table, "", 1)
 			require.NoError(t, err)
