@@ -71,6 +71,7 @@ type eraser struct {
 	dryRun      bool
 	found       *found
 	guard       *person.Guard
+	key         string          // the mark with the key of endings
 	calls       map[string]bool // all that were found
 	erasure     store.Erasure
 	certificate Certificate
@@ -109,6 +110,7 @@ func (e *eraser) begin(ctx context.Context, id string) error {
 		ID: uuid.NewString(), Account: e.account, At: now, Pseudonym: person.Prefix + hex.EncodeToString(random(6)), GuardUntil: now.Add(GuardFor),
 	}
 	secret := random(sha256.Size)
+	e.key = person.KeyPrefix + hex.EncodeToString(random(16))
 	if !e.dryRun {
 		err := e.Store.Write(ctx, func(tx store.Tx) (err error) {
 			if err = tx.ForgetMarks(ctx, now); err != nil {
@@ -150,6 +152,9 @@ func (e *eraser) put(ctx context.Context, tx store.Tx, secret []byte, id string)
 			e.erasure.Pseudonym, more = before.Pseudonym, append(more, before.Marks...)
 		}
 	}
+	if len(more) > 0 {
+		e.key = "" // that of the earlier erasure is among its marks
+	}
 	e.erasure.Marks = append(e.marks(guard, id), more...)
 	slices.Sort(e.erasure.Marks)
 	e.erasure.Marks = slices.Compact(e.erasure.Marks)
@@ -158,6 +163,9 @@ func (e *eraser) put(ctx context.Context, tx store.Tx, secret []byte, id string)
 
 func (e *eraser) marks(guard *person.Guard, id string) []string {
 	marks := []string{guard.NumberMark(e.account, id)}
+	if e.key != "" {
+		marks = append(marks, e.key)
+	}
 	for _, name := range slices.Sorted(maps.Keys(e.found.names)) {
 		marks = append(marks, guard.NameMark(e.account, name))
 	}

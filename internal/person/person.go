@@ -18,6 +18,10 @@ import (
 // Prefix begins every pseudonym. A number parser takes it for no number, because it has letters.
 const Prefix = "erased-"
 
+// KeyPrefix begins the mark of a person that is no mark of a text, but the random key of the endings that tell the person's
+// texts apart. When it is forgotten, nobody can find a name by its ending.
+const KeyPrefix = "key:"
+
 // shortest is how many digits a number has at least that is looked for inside of texts; a shorter one must be all of it.
 const shortest = 7
 
@@ -65,17 +69,20 @@ type Guard struct {
 	secret []byte
 	region string
 	marks  map[string]string // pseudonym, by mark
+	keys   map[string]string // of the endings, by pseudonym
 }
 
 // NewGuard makes a Guard that recognises nobody yet.
 func NewGuard(secret []byte, region string) *Guard {
-	return &Guard{secret: secret, region: region, marks: map[string]string{}}
+	return &Guard{secret: secret, region: region, marks: map[string]string{}, keys: map[string]string{}}
 }
 
-// Add makes it recognise a person by marks.
+// Add makes it recognise a person by marks, of which one begins with KeyPrefix.
 func (g *Guard) Add(pseudonym string, marks []string) {
 	for _, mark := range marks {
-		if g.marks[mark] == "" {
+		if strings.HasPrefix(mark, KeyPrefix) {
+			g.keys[pseudonym] = mark
+		} else if g.marks[mark] == "" {
 			g.marks[mark] = pseudonym
 		}
 	}
@@ -113,7 +120,7 @@ func (g *Guard) Numbers(account string) Finder {
 		if text == strings.TrimPrefix(id, "+") {
 			return pseudonym, true
 		}
-		return pseudonym + g.tag(text), true
+		return pseudonym + g.ending(pseudonym, text), true
 	}
 }
 
@@ -128,11 +135,13 @@ func (g *Guard) NumbersAndNames(account string) Finder {
 			return "", false
 		}
 		if pseudonym := g.marks[g.NameMark(account, text)]; pseudonym != "" {
-			return pseudonym + g.tag(text), true
+			return pseudonym + g.ending(pseudonym, text), true
 		}
 		return "", false
 	}
 }
 
-// tag tells the ways of writing a number, and the names of a person, apart. It is short: nobody finds a name by it.
-func (g *Guard) tag(text string) string { return "-" + g.mark("tag", text)[:2] }
+// ending tells the ways of writing a number, and the names of a person, apart.
+func (g *Guard) ending(pseudonym, text string) string {
+	return "-" + g.mark(g.keys[pseudonym], text)[:4]
+}

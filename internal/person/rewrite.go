@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"regexp"
 	"strings"
-	"unicode/utf8"
 )
 
 // kept are the members that no person is in, or on which calls hang: ids, times, counts.
@@ -52,12 +51,11 @@ func Text(text string, find Finder) (string, bool) {
 // stay as they are. An unquoted number becomes 0.
 func Bytes(body []byte, find Finder) (rewritten []byte, changed bool) {
 	if !json.Valid(body) {
-		if !utf8.Valid(body) {
-			text, changed := Text(strings.ToValidUTF8(string(body), "\uFFFD"), find)
-			return []byte(text), changed
+		text, changed := Text(strings.ToValidUTF8(string(body), "\uFFFD"), find)
+		if !changed {
+			return body, false
 		}
-		text, changed := Text(string(body), find)
-		return []byte(text), changed
+		return []byte(text), true
 	}
 	var out []byte // nil until something is replaced
 	done := 0      // of body, as far as it is in out
