@@ -20,7 +20,8 @@ create table journal (
     call_uuid   text collate "C",
     ignored     boolean not null,
     sha256      bytea not null check (octet_length(sha256) = 32),
-    body        bytea not null
+    body        bytea not null,
+    rank        bytea check (octet_length(rank) = 32)
 ) with (toast_tuple_target = 8160);
 create unique index journal_sha256_key on journal (account, sha256);
 create index journal_dialog_idx on journal (account, dialog_uuid) where dialog_uuid is not null;
@@ -38,6 +39,7 @@ comment on column journal.call_uuid is 'The call it is about; only of settle.';
 comment on column journal.ignored is 'A webhook of another family, or of a dialog that retention has removed: kept, changes nothing.';
 comment on column journal.sha256 is 'SHA-256 of body (for what webhookd wrote itself: of origin, a NUL byte and body). A body is kept once in an account.';
 comment on column journal.body is 'The body byte for byte as received; bytes, because it need not be valid UTF-8.';
+comment on column journal.rank is 'What orders it among entries that contradict it, where that is not sha256: the hash of the body before a person was taken out; else null.';
 
 -- Legs: one dialog each, with what was merged for it. Rewritten at every webhook, on no indexed column.
 create table legs (
@@ -580,6 +582,35 @@ comment on column backfills.reached_at is 'Everything before this time is import
 comment on column backfills.records is 'How many records the PBX gave.';
 comment on column backfills.taken is 'How many of these told something new.';
 comment on column backfills.updated_at is 'When it went on last.';
+-- Persons that were taken out of everything. Their numbers are not here.
+create table erasures (
+    id          text collate "C" primary key,
+    account     text collate "C" not null,
+    erased_at   timestamptz not null,
+    pseudonym   text collate "C" not null,
+    marks       text[] collate "C",
+    guard_until timestamptz not null,
+    certificate text
+);
+create index erasures_guard_idx on erasures (guard_until) where marks is not null;
+
+comment on table erasures is 'Persons that were taken out of everything that is kept, without their numbers.';
+comment on column erasures.id is 'Identity.';
+comment on column erasures.account is 'The tenant.';
+comment on column erasures.erased_at is 'When it was asked for.';
+comment on column erasures.pseudonym is 'What stands in the number''s place now.';
+comment on column erasures.marks is 'Salted hashes that recognise the person in webhooks that come late; null once guard_until has come.';
+comment on column erasures.guard_until is 'Until when these are kept.';
+comment on column erasures.certificate is 'What was done. JSON, kept as text; null until it is done.';
+
+create table erasure_secret (
+    single boolean primary key default true check (single),
+    secret bytea not null
+);
+
+comment on table erasure_secret is 'What the hashes of erasures are salted with: one row, from the first erasure on.';
+comment on column erasure_secret.single is 'Always true; there is one row at most.';
+comment on column erasure_secret.secret is 'The salt.';
 
 -- Which migrations were applied.
 create table schema_version (
@@ -588,7 +619,7 @@ create table schema_version (
     is_applied boolean not null,
     tstamp     timestamp not null default now()
 );
-insert into schema_version (version_id, is_applied) values (0, true), (1, true), (2, true), (3, true), (4, true), (5, true), (6, true), (8, true);
+insert into schema_version (version_id, is_applied) values (0, true), (1, true), (2, true), (3, true), (4, true), (5, true), (6, true), (7, true), (8, true);
 
 comment on table schema_version is 'Which migrations were applied; kept by pressly/goose.';
 comment on column schema_version.id is 'Identity.';

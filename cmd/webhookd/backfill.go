@@ -44,10 +44,10 @@ func newBackfill(proc process) *cobra.Command {
 		if err := askable(cfg, work.Account); err != nil {
 			return err
 		}
-		if work.From, err = parseMoment("--from", from); err != nil {
+		if work.From, err = parseStart("--from", from); err != nil {
 			return err
 		}
-		if work.To, err = parseMoment("--to", to); err != nil {
+		if work.To, err = parseStart("--to", to); err != nil {
 			return err
 		}
 		switch now := dialog.TimeOf(time.Now()); {
@@ -61,8 +61,8 @@ func newBackfill(proc process) *cobra.Command {
 	return command
 }
 
-// parseMoment reads a time, or the beginning of a day in UTC.
-func parseMoment(flag, text string) (dialog.Time, error) {
+// parseStart reads a time, or the beginning of a day in UTC.
+func parseStart(flag, text string) (dialog.Time, error) {
 	for _, layout := range []string{time.RFC3339, time.DateOnly} {
 		if at, err := time.Parse(layout, text); err == nil && at.Unix() > 0 {
 			return dialog.TimeOf(at), nil

@@ -142,6 +142,7 @@ func TestTheOpenAPIDocumentIsTrue(t *testing.T) {
 	askForHandlers(t, a, open, closed)
 	askForTriggers(t, a, open)
 	askForQuarantine(t, a, open, closed)
+	askForContacts(t, a, open, closed)
 	askForTheService(t, a, open, closed)
 	askInVain(t, a, open)
 	askWithoutLeave(t, a, open, closed, secretOnly, tokensOnly)
@@ -328,6 +329,25 @@ func askForQuarantine(t *testing.T, a *asker, open, closed *service) {
 	a.expect(t, open, 200, fmt.Sprintf("POST /v1/quarantine/%d/redrive", page.Refused[0].ID), "")
 
 	for _, name := range []string{"POST /v1/quarantine/1/redrive", "DELETE /v1/quarantine/1"} {
+		read := []string{"Authorization", "Bearer the-token-of-the-board"}
+		require.Contains(t, string(a.expect(t, closed, 403, name, "", read...).body), "read_only")
+		foreign := append(slices.Clone(read), "Origin", "http://evil.example", "Sec-Fetch-Site", "cross-site")
+		require.Contains(t, string(a.expect(t, closed, 403, name, "", foreign...).body), "foreign_page")
+	}
+}
+
+func askForContacts(t *testing.T, a *asker, open, closed *service) {
+	t.Helper()
+	for line := range strings.Lines(read(t, "../inbound_answered/webhooks.ndjson")) {
+		a.expect(t, open, 200, "POST /v1/webhooks", strings.TrimSpace(line))
+	}
+	number, _ := personOfInboundAnswered(t)
+	a.expect(t, open, 200, "GET /v1/contacts/"+number, "")
+	a.expect(t, open, 200, "DELETE /v1/contacts/"+number+"?dry_run=true", "")
+	a.expect(t, open, 200, "DELETE /v1/contacts/"+number, "")
+	for _, method := range []string{"GET", "DELETE"} {
+		require.Contains(t, string(a.expect(t, open, 400, method+" /v1/contacts/jan", "").body), "number_invalid")
+		name := method + " /v1/contacts/" + number
 		read := []string{"Authorization", "Bearer the-token-of-the-board"}
 		require.Contains(t, string(a.expect(t, closed, 403, name, "", read...).body), "read_only")
 		foreign := append(slices.Clone(read), "Origin", "http://evil.example", "Sec-Fetch-Site", "cross-site")

@@ -48,6 +48,11 @@ func newRebuild(proc process) *cobra.Command {
 
 // parseSince reads a moment, or how long ago it was; nothing is the beginning.
 func parseSince(text string, now time.Time) (time.Time, error) {
+	return parseMoment("--since", text, now)
+}
+
+// parseMoment is parseSince for a flag of any name.
+func parseMoment(flag, text string, now time.Time) (time.Time, error) {
 	if text == "" {
 		return time.Time{}, nil
 	}
@@ -57,7 +62,7 @@ func parseSince(text string, now time.Time) (time.Time, error) {
 	moment, err := time.Parse(time.RFC3339, text)
 	if err != nil {
 		return time.Time{}, &usageError{fmt.Sprintf(
-			"--since: %q is neither a time like 2026-01-15T10:00:00Z nor a duration like 72h", text)}
+			"%s: %q is neither a time like 2026-01-15T10:00:00Z nor a duration like 72h", flag, text)}
 	}
 	return moment, nil
 }

@@ -167,6 +167,7 @@ func (a *App) build(options Options) error {
 	return a.newServers(httpapi.Config{
 		Metrics: scrapes, Answered: meter.Answered, Tracer: tracer, Live: a.live,
 		Intake: a.ingest, Reader: a.store, Quarantine: a.ingest, Refusals: a.store, Ready: a.ready,
+		Persons:       a.persons(engine, options.Now),
 		WebhookHeader: a.cfg.WebhookHeader, WebhookSecrets: secrets(a.cfg), BodyLimit: a.cfg.BodyLimit,
 		WebhookAccounts: accounts, WebhookSources: a.cfg.WebhookSources, TrustedProxies: a.cfg.TrustedProxies,
 		RateLimitAddress: a.cfg.RateLimitAddress, RateLimitAccount: a.cfg.RateLimitAccount,

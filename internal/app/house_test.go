@@ -25,8 +25,8 @@ const module = "webhookd/internal/"
 // house says, for each package below internal, which of the others it may import. A new package gets its line here.
 var house = map[string][]string{
 	"app": {
-		"backlog", "callout", "config", "correlate", "dialog", "dispatch", "due", "flow", "httpapi", "ingest", "ingest/spool", "live",
-		"metrics", "natsapi", "natsbus", "pbxapi", "rebuild", "reconcile", "relay", "retention", "stats", "statsapi", "store", "store/postgres", "store/sqlite",
+		"backlog", "callout", "config", "correlate", "dialog", "dispatch", "due", "erase", "flow", "httpapi", "ingest", "ingest/spool", "live",
+		"metrics", "natsapi", "natsbus", "pbxapi", "rebuild", "reconcile", "record", "relay", "retention", "stats", "statsapi", "store", "store/postgres", "store/sqlite",
 		"tlsfile", "tracing", "trigger", "verify", "web",
 	},
 
@@ -42,7 +42,7 @@ var house = map[string][]string{
 	"openapi":  {}, // as asyncapi, and the form that its page is made of
 
 	"httpapi": {
-		"asyncapi", "correlate", "dialog", "flow", "ingest", "live", "openapi", "stats", "statsapi", "store", "tracing",
+		"asyncapi", "correlate", "dialog", "erase", "flow", "ingest", "live", "openapi", "stats", "statsapi", "store", "tracing",
 		"trigger", "triggerapi", "verify", "web",
 	},
 	"reconcile": {"correlate", "dialog", "ingest", "pbxapi", "store"}, // which calls the PBX is asked about, and when
@@ -59,7 +59,8 @@ var house = map[string][]string{
 	"metrics":   {"dispatch", "due", "ingest", "ingest/spool", "relay", "store"},
 
 	"ingest": {
-		"correlate", "dialog", "dispatch", "flow", "fsm", "ingest/spool", "stats", "store", "tracing", "trigger", "triggerapi",
+		"correlate", "dialog", "dispatch", "flow", "fsm", "ingest/spool", "person", "stats", "store", "tracing", "trigger",
+		"triggerapi",
 	},
 	"ingest/spool": {},
 	"dispatch":     {"callout", "correlate", "dialog", "flow", "store", "trigger", "triggerapi"},
@@ -85,6 +86,11 @@ var house = map[string][]string{
 	// Clients: they speak HTTP to any webhookd.
 	"replay":          {"dialog"},
 	"replay/simulate": {"dialog", "replay"},
+	"replay/scrub":    {"correlate", "dialog", "replay"}, // takes persons out of recordings
+	"record":          {"replay", "store"},               // makes recordings of the journal
+
+	"person": {"correlate", "dialog"},                              // who is meant, in what is stored
+	"erase":  {"correlate", "dialog", "ingest", "person", "store"}, // what is stored of a person: shown, and taken out
 
 	// Measures webhookd from outside; a program.
 	// Programs that break and measure a whole installation from outside.

@@ -100,3 +100,6 @@ func FieldNamed(path string) (Field, bool) {
 	field, ok := byPath[path]
 	return field, ok
 }
+
+// IsText says that the field's value is a text that is kept as it is: a number, an address or a name.
+func (f Field) IsText() bool { return fields[f].form == formText }

@@ -84,6 +84,7 @@ type Config struct {
 	Reader     Reader
 	Quarantine Quarantine // nil: bodies that the door itself refuses are not kept
 	Refusals   Refusals   // shows quarantine and empties it; nil: there are no such routes
+	Persons    Persons    // exports and erases persons; nil: there are no such routes
 	// Ready names the dependencies and what each lacks; nil means that there are none. It should return when its
 	// context ends.
 	Ready func(ctx context.Context) []Dependency

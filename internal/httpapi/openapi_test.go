@@ -63,7 +63,7 @@ func everything(t *testing.T, configure ...func(*httpapi.Config)) *bundle {
 	t.Helper()
 	db := openStore(t)
 	b, _ := setupTriggers(t, func(cfg *httpapi.Config) {
-		cfg.Reader, cfg.Refusals, cfg.Live, cfg.Metrics = db, db, nothingLive{}, figures
+		cfg.Reader, cfg.Refusals, cfg.Persons, cfg.Live, cfg.Metrics = db, db, persons(db), nothingLive{}, figures
 		for _, change := range configure {
 			change(cfg)
 		}
@@ -124,6 +124,7 @@ func at(path string) string {
 	return strings.NewReplacer(
 		"{account}", "default", "{call_uuid}", uuidOf(1), "{dialog_uuid}", uuidOf(1), "{subscriberId}", "anna", "{topicKey}", "vip",
 		"{transactionId}", "tx", "{name}", "now", "{id}", "1",
+		"{number}", contactOfDefault,
 	).Replace(path)
 }
 
@@ -198,7 +199,7 @@ func TestTheOpenAPIDocumentHasTheLimitsOfParameters(t *testing.T) {
 			}
 		}
 	}
-	require.Equal(t, map[string]int{"words": 9, "page": 3, "numbers": 6, "patterns": 32}, tried)
+	require.Equal(t, map[string]int{"words": 10, "page": 3, "numbers": 6, "patterns": 34}, tried)
 }
 
 // allowedIn gives the query parameters that an answer says there are, in order, if that is what it is about.

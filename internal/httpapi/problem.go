@@ -43,6 +43,7 @@ const (
 	kindTopicNotFound      kind = "topic_not_found"
 	kindBroadcastNotFound  kind = "broadcast_not_found"
 	kindRefusedNotFound    kind = "refused_not_found"
+	kindNumberInvalid      kind = "number_invalid"
 	kindMethodNotAllowed   kind = "method_not_allowed"
 	kindRequestTimeout     kind = "request_timeout"
 	kindRedriveRefused     kind = "redrive_refused"
@@ -95,6 +96,7 @@ var kinds = map[kind]struct {
 	kindTopicNotFound:      {fiber.StatusNotFound, "No such topic", 0},
 	kindBroadcastNotFound:  {fiber.StatusNotFound, "No such broadcast", 0},
 	kindRefusedNotFound:    {fiber.StatusNotFound, "Not in quarantine", 0},
+	kindNumberInvalid:      {fiber.StatusBadRequest, "Not a number", 0},
 	kindRedriveRefused:     {fiber.StatusConflict, "Refused again", 0},
 	kindMethodNotAllowed:   {fiber.StatusMethodNotAllowed, "Method not allowed", 0},
 	kindRequestTimeout:     {fiber.StatusRequestTimeout, "Request took too long to arrive", 0},

@@ -51,6 +51,7 @@ func (s *Server) routeInternal() {
 		s.app.Delete("/v1/quarantine/:id", s.guardChange, s.deleteRefused)
 		s.app.Post("/v1/quarantine/:id/redrive", s.guardChange, s.postRedrive)
 	}
+	s.routeContacts()
 	s.app.Get("/v1/stats", s.guardRead, s.getStats)
 	if s.cfg.Triggers != nil {
 		s.routeHandlers()
@@ -92,6 +93,9 @@ func (s *Server) getIndex(c *fiber.Ctx) error {
 	if s.cfg.Refusals != nil {
 		routes = append(routes, "GET /v1/quarantine", "GET /v1/quarantine/{id}", "POST /v1/quarantine/{id}/redrive",
 			"DELETE /v1/quarantine/{id}")
+	}
+	if s.cfg.Persons != nil {
+		routes = append(routes, "GET /v1/contacts/{number}", "DELETE /v1/contacts/{number}")
 	}
 	if s.cfg.Triggers != nil {
 		routes = append(routes, triggerRoutes()...)

@@ -94,6 +94,9 @@ func NamedIn(entry *store.Entry) ([]string, error) {
 // their order. Duplicates, and what names something that retention has removed, change nothing. It returns the store's
 // errors, and correlate.ErrEvidence when what is stored of a leg cannot be read.
 func (e *Engine) Apply(ctx context.Context, tx store.Tx, now time.Time, pieces []*Piece) error {
+	if err := e.disguise(ctx, tx, now, pieces); err != nil {
+		return err
+	}
 	entries := make([]*store.Entry, len(pieces))
 	for i, p := range pieces {
 		entries[i] = p.Entry

@@ -13,6 +13,9 @@ const rememberedLegs = 16384
 type memory struct {
 	accounts map[string]*accountBatch
 	turn     string // of the last Write that is in it
+
+	guard     *guard
+	guardTurn string // of the last Write after which guard still holds
 }
 
 // recall gives what is known, for a batch to work on. It is gone until the batch hands it back.
@@ -43,6 +46,9 @@ func (m *memory) keep(b *batch) {
 		clear(a.legs)
 		clear(a.dirty)
 	}
+	if own, before := b.turn(); wrote && (m.guardTurn == before || m.guardTurn == own) {
+		m.guardTurn = own
+	}
 	if legs > rememberedLegs {
 		return
 	}
@@ -50,4 +56,12 @@ func (m *memory) keep(b *batch) {
 		m.turn, _ = b.tx.Turn()
 	}
 	m.accounts = b.accounts
+}
+
+// turn is that of the batch's transaction; there is none while calls are worked out from the journal alone.
+func (b *batch) turn() (own, before string) {
+	if b.tx == nil {
+		return "", ""
+	}
+	return b.tx.Turn()
 }

@@ -90,6 +90,7 @@ func evidenceOf(entry *store.Entry) (*correlate.Leg, error) {
 		if w.Kind == dialog.Other {
 			return nil, nil //nolint:nilnil // nothing to tell is no error
 		}
+		w.SHA256 = rankOf(entry)
 		return correlate.NewLeg(&w), nil
 	case store.OriginTimeout:
 		basis = correlate.BasisTimeout

@@ -174,6 +174,7 @@ func parameters() object {
 	in("path", "call_uuid", "The call's UUID, in any case.", uuid, recordedCall)
 	in("path", "dialog_uuid", "The leg's UUID, in any case.", uuid, recordedLeg)
 	in("path", "id", "The number of the body in quarantine.", number(1), 7)
+	in("path", "number", "The person's number, percent-encoded (+ as %2B); written in any way.", object{"type": "string", "minLength": 3, "maxLength": 64}, "+48501502503")
 	in("path", "name", "The handler's name.", handlerName(), "missed-call")
 	in("path", "subscriberId", "The subscriber's id, percent-encoded; up to 400 bytes.", id, "48501502503")
 	in("path", "topicKey", "The topic's key, percent-encoded; up to 400 bytes.", id, "vip")

@@ -41,6 +41,7 @@ func describe(t *testing.T) object {
 	d.streams()
 	d.statistics()
 	d.quarantine()
+	d.contacts()
 	d.triggers()
 	d.subscribers()
 	d.topics()
@@ -88,6 +89,7 @@ func tags() []any {
 		tag("Streams", "Server-sent events, for boards and other clients that want to be told."),
 		tag("Statistics", "Figures by interval, project or consultant."),
 		tag("Quarantine", "The bodies that were refused: look, hand in again, discard."),
+		tag("Contacts", "What is stored of a person: the right of access, and that to be forgotten."),
 		tag("Triggers", "The API of Novu and Teleflow: triggers a handler or a flow for somebody."),
 		tag("Subscribers", "Those whom triggers can go to."),
 		tag("Topics", "Lists of subscribers."),

@@ -40,7 +40,7 @@ func TestReadHasTheWholeDocument(t *testing.T) {
 		require.NotEmpty(t, group.Operations, group.Name)
 		found += len(group.Operations)
 	}
-	require.Equal(t, 48, found)
+	require.Equal(t, 50, found)
 	where := map[string]string{}
 	for _, scheme := range openapi.Read().Schemes {
 		where[scheme.Name] = scheme.Where

@@ -27,6 +27,8 @@ type Webhook struct {
 	Account string            // "" if the line names none
 	Headers map[string]string // nil for a bare body
 	Body    []byte
+	// Recorded says that the line was a recorded request, and no bare body.
+	Recorded bool
 
 	dialogUUID string
 }
@@ -126,7 +128,7 @@ func parse(line []byte) (Webhook, error) {
 		return Webhook{}, err
 	}
 	webhook := parseBare(body)
-	webhook.At, webhook.Account, webhook.Headers = at, request.Account, request.Headers
+	webhook.At, webhook.Account, webhook.Headers, webhook.Recorded = at, request.Account, request.Headers, true
 	return webhook, nil
 }
 

@@ -106,6 +106,7 @@ type Tx interface {
 	Triggers
 	Repairs
 	Retention
+	PersonWriter
 }
 
 // Reader answers questions. Readers see a Write as soon as it has returned.
@@ -138,6 +139,7 @@ type Reader interface {
 	GaugeReader
 	TriggerReader
 	RepairReader
+	PersonReader
 }
 
 // Outbox is the relay's side: what is to be published, how far it has been, and who does it.
@@ -197,8 +199,11 @@ type Entry struct {
 	// Ignored: another family, or about what retention has removed: kept, changes nothing.
 	Ignored bool
 	// SHA256 is over Body; of what webhookd wrote itself, over Origin, a NUL byte and Body.
-	SHA256    [32]byte
-	Body      []byte // as received
+	SHA256 [32]byte
+	// Rank is what orders the entry among others that contradict it, where that is not SHA256: the hash of the body before
+	// a person was taken out of it. Zero otherwise.
+	Rank      [32]byte
+	Body      []byte // as received, but that a person may have been taken out
 	Duplicate bool   // set by Append; not stored
 	// Traceparent is the trace of the request that brought it, "" for none; not stored here, but with its events.
 	Traceparent string

@@ -74,7 +74,7 @@ func (t *tx) Append(ctx context.Context, entries []*store.Entry) error {
 		entry := first[bodyKey{row.Account, [32]byte(row.SHA256)}]
 		entry.ID, entry.Duplicate, entry.Ignored = row.ID, false, row.Ignored
 	}
-	return nil
+	return t.putRanks(ctx, fresh)
 }
 
 type journalRow struct {
@@ -89,14 +89,21 @@ type journalRow struct {
 	Ignored    bool         `db:"ignored"`
 	SHA256     []byte       `db:"sha256"`
 	Body       []byte       `db:"body"`
+	Rank       []byte       `db:"rank"`
 }
 
 func (r journalRow) entry() store.Entry {
 	return store.Entry{
 		ID: r.ID, Account: r.Account, ReceivedAt: r.ReceivedAt.UTC(), Origin: store.Origin(r.Origin),
 		EventName: r.EventName, EventTime: dialog.TimeOf(r.EventTime.Time), DialogUUID: r.DialogUUID,
-		CallUUID: r.CallUUID, Ignored: r.Ignored, SHA256: [32]byte(r.SHA256), Body: r.Body,
+		CallUUID: r.CallUUID, Ignored: r.Ignored, SHA256: [32]byte(r.SHA256), Rank: rankOf(r.Rank), Body: r.Body,
 	}
+}
+
+// rankOf gives the zero rank for null.
+func rankOf(rank []byte) (sum [32]byte) {
+	copy(sum[:], rank)
+	return sum
 }
 
 func entriesFrom(rows []journalRow) []store.Entry {
@@ -108,7 +115,7 @@ func entriesFrom(rows []journalRow) []store.Entry {
 }
 
 const journalColumns = `id, account, received_at, origin, event_name, event_time, coalesce(dialog_uuid, '') as dialog_uuid,
-       coalesce(call_uuid, '') as call_uuid, ignored, sha256, body`
+       coalesce(call_uuid, '') as call_uuid, ignored, sha256, body, rank`
 
 const entriesOfCall = `
 select ` + journalColumns + `

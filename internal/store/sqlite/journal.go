@@ -50,7 +50,7 @@ func (t *tx) Append(ctx context.Context, entries []*store.Entry) error {
 			e.ID, e.Ignored = row.ID, row.Ignored
 		}
 	}
-	return nil
+	return t.putRanks(ctx, entries)
 }
 
 type journalRow struct {
@@ -65,14 +65,21 @@ type journalRow struct {
 	Ignored    bool   `db:"ignored"`
 	SHA256     []byte `db:"sha256"`
 	Body       []byte `db:"body"`
+	Rank       []byte `db:"rank"`
 }
 
 func (r journalRow) entry() store.Entry {
 	return store.Entry{
 		ID: r.ID, Account: r.Account, ReceivedAt: momentOf(r.ReceivedAt), Origin: store.Origin(r.Origin),
 		EventName: r.EventName, EventTime: dialog.Time(r.EventTime), DialogUUID: r.DialogUUID,
-		CallUUID: r.CallUUID, Ignored: r.Ignored, SHA256: [32]byte(r.SHA256), Body: blob(r.Body),
+		CallUUID: r.CallUUID, Ignored: r.Ignored, SHA256: [32]byte(r.SHA256), Rank: rankOf(r.Rank), Body: blob(r.Body),
 	}
+}
+
+// rankOf gives the zero rank for null.
+func rankOf(rank []byte) (sum [32]byte) {
+	copy(sum[:], rank)
+	return sum
 }
 
 func entriesFrom(rows []journalRow) []store.Entry {
@@ -84,7 +91,7 @@ func entriesFrom(rows []journalRow) []store.Entry {
 }
 
 const journalColumns = `id, account, received_at, origin, event_name, event_time, coalesce(dialog_uuid, '') as dialog_uuid,
-       coalesce(call_uuid, '') as call_uuid, ignored, sha256, body`
+       coalesce(call_uuid, '') as call_uuid, ignored, sha256, body, rank`
 
 const entriesOfCall = `
 select ` + journalColumns + `

@@ -49,6 +49,7 @@ func Run(t *testing.T, open func(t *testing.T) store.Store) {
 		{"TriggerReader", triggerReaderTests},
 		{"Repair", repairTests},
 		{"Retention", retentionTests},
+		{"Person", personTests},
 	} {
 		t.Run(group.name, func(t *testing.T) {
 			t.Parallel()

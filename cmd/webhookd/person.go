@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"webhookd/internal/app"
+	"webhookd/internal/config"
+	"webhookd/internal/erase"
+	"webhookd/internal/httpapi"
+	"webhookd/internal/store/sqlite"
+)
+
+const personNeedsTheDatabase = "On Postgres the service may run meanwhile; the embedded database belongs to one process, so there the\n" +
+	"service has to be stopped first, or be asked itself: "
+
+func newExport(proc process) *cobra.Command {
+	var number, account string
+	command := &cobra.Command{
+		Use:   "export --number NUMBER",
+		Short: "Write everything that is stored of a person",
+		Long: "export writes one JSON document with everything that is stored of a person, found by number: the records of\n" +
+			"all calls that name it, their webhooks as they came, and the rows of further tables. It changes nothing. Others\n" +
+			"are in it, too, whom the person spoke with: look through it before you hand it out.\n\n" +
+			personNeedsTheDatabase + "GET /v1/contacts/{number}.",
+		Args: cobra.NoArgs,
+	}
+	flags := addSetupFlags(command, proc, "data_dir", "database_url", "default_region")
+	addPersonFlags(command, &number, &account)
+	command.RunE = func(command *cobra.Command, _ []string) error {
+		cfg, err := flags.load()
+		if err != nil {
+			return err
+		}
+		return withPersons(command.Context(), proc, cfg, func(persons *erase.Service) error {
+			export, err := persons.Export(command.Context(), account, number)
+			if err != nil {
+				return err
+			}
+			return printJSON(proc, export)
+		})
+	}
+	return command
+}
+
+func newErase(proc process) *cobra.Command {
+	var number, account string
+	var yes, dryRun bool
+	command := &cobra.Command{
+		Use:   "erase --number NUMBER (--yes | --dry-run)",
+		Short: "Take a person out of everything that is stored",
+		Long: "erase puts a pseudonym in the place of a person's number, and of the names that were told with it, in every\n" +
+			"webhook, call, event and trigger that is stored; what is no history is removed. All figures stay. It prints a\n" +
+			"certificate of what was done, and of what it could not reach. It cannot be undone. --dry-run changes nothing and\n" +
+			"says what would be changed.\n\n" +
+			personNeedsTheDatabase + "DELETE /v1/contacts/{number}.",
+		Args: cobra.NoArgs,
+	}
+	flags := addSetupFlags(command, proc, "data_dir", "database_url", "default_region", "ring_limit", "call_limit")
+	addPersonFlags(command, &number, &account)
+	command.Flags().BoolVar(&yes, "yes", false, "do it")
+	command.Flags().BoolVar(&dryRun, "dry-run", false, "change nothing, only say what would be changed")
+	command.RunE = func(command *cobra.Command, _ []string) error {
+		cfg, err := flags.load()
+		if err != nil {
+			return err
+		}
+		if yes == dryRun {
+			return &usageError{"erase cannot be undone: it needs --yes, or --dry-run to see what it would do"}
+		}
+		return withPersons(command.Context(), proc, cfg, func(persons *erase.Service) error {
+			certificate, err := persons.Erase(command.Context(), account, number, dryRun)
+			if err != nil {
+				return err
+			}
+			return printJSON(proc, certificate)
+		})
+	}
+	return command
+}
+
+func addPersonFlags(command *cobra.Command, number, account *string) {
+	command.Flags().StringVar(number, "number", "", "the person's `number`, written in any way")
+	command.Flags().StringVar(account, "account", httpapi.DefaultAccount, "the `account`")
+}
+
+func withPersons(ctx context.Context, proc process, cfg config.Config, work func(*erase.Service) error) error {
+	err := app.Persons(ctx, cfg, newLogger(cfg, proc.err), work)
+	switch {
+	case errors.Is(err, sqlite.ErrInUse):
+		return &beginError{fmt.Errorf("%w: stop the service first, or ask it over HTTP (/v1/contacts)", err)}
+	case errors.Is(err, erase.ErrNumber):
+		return &usageError{"--number: " + err.Error()}
+	case err != nil:
+		return cannotBegin(err)
+	}
+	return nil
+}
+
+func printJSON(proc process, value any) error {
+	encoder := json.NewEncoder(proc.out)
+	encoder.SetIndent("", "  ")
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		return fmt.Errorf("print: %w", err)
+	}
+	return nil
+}

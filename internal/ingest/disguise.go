@@ -1,0 +1,128 @@
+package ingest
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"fmt"
+	"time"
+
+	"webhookd/internal/correlate"
+	"webhookd/internal/dialog"
+	"webhookd/internal/person"
+	"webhookd/internal/store"
+)
+
+// guard recognises persons who were erased, in webhooks of theirs that come late or once more.
+type guard struct {
+	*person.Guard
+
+	pseudonyms map[string][][]byte // by account
+	latest     dialog.Time         // the latest erasure
+}
+
+// guarded gives whom to recognise. It is read again only when somebody else has written since.
+func (e *Engine) guarded(ctx context.Context, tx store.Tx, now time.Time) (*guard, error) {
+	m := &e.memory
+	own, before := tx.Turn()
+	if m.guard != nil && (m.guardTurn == before || m.guardTurn == own) {
+		return m.guard, nil
+	}
+	erasures, secret, err := tx.GuardedErasures(ctx, now)
+	if err != nil {
+		return nil, fmt.Errorf("read erasures: %w", err)
+	}
+	g := &guard{Guard: person.NewGuard(secret, e.Rules.DefaultRegion), pseudonyms: map[string][][]byte{}}
+	for _, erasure := range erasures {
+		g.Add(erasure.Pseudonym, erasure.Marks)
+		g.pseudonyms[erasure.Account] = append(g.pseudonyms[erasure.Account], []byte(erasure.Pseudonym))
+		g.latest = max(g.latest, dialog.TimeOf(erasure.At))
+	}
+	m.guard, m.guardTurn = g, before
+	return g, nil
+}
+
+// disguise takes persons who were erased out of webhooks of their calls that come only now. A webhook that was taken in
+// before becomes the body that it was made into then, and so is a duplicate. What tells of a call that began after the
+// erasure is left as it is.
+func (e *Engine) disguise(ctx context.Context, tx store.Tx, now time.Time, pieces []*Piece) error {
+	g, err := e.guarded(ctx, tx, now)
+	if err != nil || g.Empty() {
+		return err
+	}
+	for _, p := range pieces {
+		if p.Entry.Origin != store.OriginPBX || len(g.pseudonyms[p.Entry.Account]) == 0 {
+			continue
+		}
+		body, hit := person.Bytes(p.Entry.Body, g.NumbersAndNames(p.Entry.Account))
+		if !hit {
+			continue
+		}
+		concerned, err := e.concerns(ctx, tx, g, p)
+		if err != nil {
+			return err
+		}
+		if !concerned {
+			continue
+		}
+		if err := p.rewrite(body); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// concerns says whether a webhook that names a person who was erased is of what was known before.
+func (e *Engine) concerns(ctx context.Context, tx store.Tx, g *guard, p *Piece) (bool, error) {
+	if p.Entry.EventTime <= g.latest {
+		if _, number := person.Bytes(p.Entry.Body, g.Numbers(p.Entry.Account)); number {
+			return true, nil
+		}
+	}
+	if p.Evidence == nil {
+		return false, nil
+	}
+	keys := []store.Key{{Account: p.Entry.Account, UUID: p.Evidence.UUID}}
+	for _, id := range []string{
+		p.Evidence.Told(dialog.CallerDialogUUID), correlate.CampaignCall(p.Entry.Account, p.Evidence),
+	} {
+		if id != "" {
+			keys = append(keys, store.Key{Account: p.Entry.Account, UUID: id})
+		}
+	}
+	legs, err := tx.Legs(ctx, keys)
+	if err != nil {
+		return false, fmt.Errorf("read legs: %w", err)
+	}
+	for _, leg := range legs {
+		for _, pseudonym := range g.pseudonyms[p.Entry.Account] {
+			if bytes.Contains(leg.Evidence, pseudonym) {
+				return true, nil
+			}
+		}
+	}
+	return false, nil
+}
+
+// rewrite gives a piece another body, and its evidence the rank of the body that came.
+func (p *Piece) rewrite(body []byte) error {
+	webhook, err := dialog.Decode(body)
+	if err != nil {
+		return fmt.Errorf("read rewritten webhook: %w", err)
+	}
+	p.Entry.Rank = rankOf(p.Entry)
+	p.Entry.Body, p.Entry.SHA256 = body, sha256.Sum256(body)
+	if webhook.Kind != dialog.Other {
+		webhook.SHA256 = p.Entry.Rank
+		p.Evidence = correlate.NewLeg(&webhook)
+	}
+	return nil
+}
+
+// rankOf is what orders an entry among those that contradict it.
+func rankOf(entry *store.Entry) [32]byte {
+	if entry.Rank != [32]byte{} {
+		return entry.Rank
+	}
+	return entry.SHA256
+}

@@ -1,0 +1,104 @@
+package store
+
+import (
+	"context"
+	"time"
+)
+
+// PersonTable is a table, beside journal, legs and calls, whose rows may hold something of a person.
+type PersonTable string
+
+// The tables, in the order in which they are gone through.
+const (
+	PersonOutbox      PersonTable = "outbox"
+	PersonTriggers    PersonTable = "triggers"
+	PersonRequests    PersonTable = "requests"
+	PersonBroadcasts  PersonTable = "broadcasts"
+	PersonMarks       PersonTable = "cancel_marks"
+	PersonSubscribers PersonTable = "subscribers"
+	PersonTopics      PersonTable = "topic_subscribers"
+	PersonAnswers     PersonTable = "idempotent_answers"
+	PersonQuarantine  PersonTable = "quarantine"
+)
+
+// PersonColumn is a column of a PersonTable that may hold something of a person.
+type PersonColumn struct {
+	Name     string
+	Bytes    bool // of bytes, not text
+	Nullable bool // null is read as empty, and empty is written as null
+}
+
+// PersonColumns says for each table which columns these are, and which one expression names a row. Of the key adapters
+// make a text. For adapters and tests.
+var PersonColumns = map[PersonTable][]PersonColumn{
+	PersonOutbox:      {{Name: "record"}, {Name: "events"}},
+	PersonTriggers:    {{Name: "contact", Nullable: true}, {Name: "once_key", Nullable: true}, {Name: "occasion", Bytes: true}, {Name: "reason"}},
+	PersonRequests:    {{Name: "spec", Bytes: true}, {Name: "last_error"}},
+	PersonBroadcasts:  {{Name: "spec", Bytes: true}},
+	PersonMarks:       {{Name: "key"}},
+	PersonSubscribers: {{Name: "id"}, {Name: "phone"}, {Name: "email"}, {Name: "first_name"}, {Name: "last_name"}, {Name: "locale"}, {Name: "avatar"}, {Name: "data", Nullable: true}},
+	PersonTopics:      {{Name: "subscriber_id"}},
+	PersonAnswers:     {{Name: "body", Bytes: true}},
+	PersonQuarantine:  {{Name: "body", Bytes: true}, {Name: "reason"}},
+}
+
+// PersonTables are all of them.
+var PersonTables = []PersonTable{
+	PersonOutbox, PersonTriggers, PersonRequests, PersonBroadcasts, PersonMarks, PersonSubscribers, PersonTopics, PersonAnswers,
+	PersonQuarantine,
+}
+
+// PersonRow is one row of a PersonTable.
+type PersonRow struct {
+	Key    string   // names the row within its account and table; the program's own form
+	Values [][]byte // in the order of PersonColumns
+}
+
+// Rewrite is another body for a journal entry.
+type Rewrite struct {
+	ID     int64
+	SHA256 [32]byte // over the new body, as Entry.SHA256 says
+	Rank   [32]byte // as Entry.Rank
+	Body   []byte
+}
+
+// Erasure is one person's erasure. The number itself is not kept.
+type Erasure struct {
+	ID        string // a UUID
+	Account   string
+	At        time.Time // when it was asked for
+	Pseudonym string    // what stands in the number's place
+	// Marks recognise what arrives late: hex HMAC-SHA256, by the installation's secret, of the number and the names. They
+	// are removed at GuardUntil.
+	Marks       []string
+	GuardUntil  time.Time
+	Certificate []byte // JSON; empty until it is done
+}
+
+// PersonWriter is what a transaction does to take a person out.
+type PersonWriter interface {
+	// RewriteJournal gives entries other bodies. Where the account has another entry with a SHA256 already, it returns
+	// ErrRefused.
+	RewriteJournal(ctx context.Context, rewrites []Rewrite) error
+	// RewriteRows writes rows of an account's table anew; those that are not there are no error.
+	RewriteRows(ctx context.Context, account string, table PersonTable, rows []PersonRow) error
+	// DropRows removes rows of an account's table; those that are not there are no error.
+	DropRows(ctx context.Context, account string, table PersonTable, keys []string) error
+	// ErasureSecret gives the installation's secret, which is made of fresh where there is none yet.
+	ErasureSecret(ctx context.Context, fresh []byte) ([]byte, error)
+	// PutErasure writes an erasure, new or known by ID. Every instance that writes afterwards knows it.
+	PutErasure(ctx context.Context, erasure Erasure) error
+	// GuardedErasures gives the erasures whose GuardUntil is later than a moment, and the secret; nil if there is none. Their
+	// certificates are left out.
+	GuardedErasures(ctx context.Context, after time.Time) ([]Erasure, []byte, error)
+	// ForgetMarks removes the marks of erasures whose GuardUntil has come.
+	ForgetMarks(ctx context.Context, now time.Time) error
+}
+
+// PersonReader finds a person.
+type PersonReader interface {
+	// PersonRows gives up to limit rows of an account's table whose key comes after another one, in order of keys.
+	PersonRows(ctx context.Context, account string, table PersonTable, after string, limit int) ([]PersonRow, error)
+	// Erasures gives the erasures of an account, the latest first.
+	Erasures(ctx context.Context, account string) ([]Erasure, error)
+}
