@@ -15,6 +15,7 @@ import (
 	"go.uber.org/goleak"
 
 	"webhookd/internal/correlate"
+	"webhookd/internal/dialog"
 	"webhookd/internal/erase"
 	"webhookd/internal/ingest"
 	"webhookd/internal/person"
@@ -380,5 +381,37 @@ func TestAnExportHasEverythingAsItCame(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, nobody.Calls)
 		require.Empty(t, nobody.Webhooks)
+	})
+}
+
+// What the PBX's own records tell of a person goes with the rest, and does not come back when the PBX is asked again.
+func TestThePBXsOwnRecordsDoNotBringAPersonBack(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		const number, dialogUUID = "48505200118", "0b9f2b6e-0c1e-4a57-9f6d-6a3f1a4f7c11"
+		b := setup(t, database)
+		body := []byte(`{"dialog_uuid":"` + dialogUUID + `","dialog_type":"EXTERNAL","business_direction":"INBOUND",` +
+			`"direction":"INBOUND","display_number":"` + number + `","display_name":"Piotr Próbny",` +
+			`"start_time":"2026-01-15 09:00:00","ring_time":"2026-01-15 09:00:01","answer_time":"2026-01-15 09:00:05",` +
+			`"serve_time":"2026-01-15 09:00:05","hangup_time":"2026-01-15 09:01:00","business_end_cause":"HANGUP"}`)
+		record, err := dialog.DecodeRecord(body)
+		require.NoError(t, err)
+		ask := func() (result ingest.Reconciled) {
+			require.NoError(t, b.Write(t.Context(), func(tx store.Tx) (err error) {
+				result, err = b.Engine.Reconcile(t.Context(), tx, time.Now(), "acme", ingest.EventRecord,
+					[]ingest.Recorded{{Record: &record, Body: body}})
+				return err
+			}))
+			return result
+		}
+		require.Equal(t, 1, ask().New)
+		require.Contains(t, b.everything(t, "acme"), number)
+		_, err = b.Erase(t.Context(), "acme", number, false)
+		require.NoError(t, err)
+		requireGone(t, b.everything(t, "acme"), number, "erased")
+		b.requireRebuilt(t)
+		require.Equal(t, ingest.Reconciled{Known: 1}, ask(), "it tells nothing new")
+		requireGone(t, b.everything(t, "acme"), number, "asked again")
+		b.requireRebuilt(t)
 	})
 }

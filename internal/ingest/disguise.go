@@ -3,7 +3,6 @@ package ingest
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"time"
 
@@ -42,7 +41,7 @@ func (e *Engine) guarded(ctx context.Context, tx store.Tx, now time.Time) (*guar
 	return g, nil
 }
 
-// disguise takes persons who were erased out of webhooks of their calls that come only now. A webhook that was taken in
+// disguise takes persons who were erased out of webhooks, and the PBX's own records, of their calls that come only now. A webhook that was taken in
 // before becomes the body that it was made into then, and so is a duplicate. What tells of a call that began after the
 // erasure is left as it is.
 func (e *Engine) disguise(ctx context.Context, tx store.Tx, now time.Time, pieces []*Piece) error {
@@ -51,7 +50,7 @@ func (e *Engine) disguise(ctx context.Context, tx store.Tx, now time.Time, piece
 		return err
 	}
 	for _, p := range pieces {
-		if p.Entry.Origin != store.OriginPBX || len(g.pseudonyms[p.Entry.Account]) == 0 {
+		if p.Entry.Origin != store.OriginPBX && p.Entry.Origin != store.OriginReconciled || len(g.pseudonyms[p.Entry.Account]) == 0 {
 			continue
 		}
 		body, hit := person.Bytes(p.Entry.Body, g.NumbersAndNames(p.Entry.Account))
@@ -106,12 +105,17 @@ func (e *Engine) concerns(ctx context.Context, tx store.Tx, g *guard, p *Piece) 
 
 // rewrite gives a piece another body, and its evidence the rank of the body that came.
 func (p *Piece) rewrite(body []byte) error {
+	p.Entry.Rank = rankOf(p.Entry)
+	p.Entry.Body, p.Entry.SHA256 = body, hashOf(p.Entry.Origin, body)
+	if p.Entry.Origin == store.OriginReconciled {
+		evidence, err := RecordOf(p.Entry)
+		p.Evidence = evidence
+		return err
+	}
 	webhook, err := dialog.Decode(body)
 	if err != nil {
 		return fmt.Errorf("read rewritten webhook: %w", err)
 	}
-	p.Entry.Rank = rankOf(p.Entry)
-	p.Entry.Body, p.Entry.SHA256 = body, sha256.Sum256(body)
 	if webhook.Kind != dialog.Other {
 		webhook.SHA256 = p.Entry.Rank
 		p.Evidence = correlate.NewLeg(&webhook)

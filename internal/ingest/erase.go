@@ -2,7 +2,6 @@ package ingest
 
 import (
 	"context"
-	"crypto/sha256"
 	"fmt"
 	"maps"
 	"slices"
@@ -122,11 +121,7 @@ func EraseEntries(ctx context.Context, tx store.Tx, entries []store.Entry, find 
 		if !changed {
 			continue
 		}
-		hashed := body
-		if entry.Origin != store.OriginPBX {
-			hashed = slices.Concat([]byte(entry.Origin), []byte{0}, body)
-		}
-		rewrites = append(rewrites, store.Rewrite{ID: entry.ID, SHA256: sha256.Sum256(hashed), Rank: rankOf(entry), Body: body})
+		rewrites = append(rewrites, store.Rewrite{ID: entry.ID, SHA256: hashOf(entry.Origin, body), Rank: rankOf(entry), Body: body})
 	}
 	if len(rewrites) == 0 {
 		return 0, nil

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"time"
 
 	"webhookd/internal/correlate"
@@ -64,11 +65,15 @@ func (e *Engine) Reconcile(
 		return result, nil
 	}
 	pieces := make([]*Piece, 0, len(records))
-	b := newBatch(e, tx, now)
 	for _, one := range records {
-		piece := recordPiece(account, event, now, one)
+		pieces = append(pieces, recordPiece(account, event, now, one))
+	}
+	if err := e.disguise(ctx, tx, now, pieces); err != nil {
+		return result, err
+	}
+	b := newBatch(e, tx, now)
+	for _, piece := range pieces {
 		b.want(piece)
-		pieces = append(pieces, piece)
 	}
 	if err := b.load(ctx); err != nil {
 		return result, err
@@ -120,12 +125,14 @@ func recordPiece(account, event string, now time.Time, one Recorded) *Piece {
 	if at.IsZero() {
 		at = one.Record.Start
 	}
-	evidence := correlate.NewRecordedLeg(one.Record)
+	record := *one.Record
+	record.SHA256 = hashOf(store.OriginReconciled, one.Body)
+	evidence := correlate.NewRecordedLeg(&record)
 	return &Piece{
 		Entry: &store.Entry{
 			Account: account, Named: Named(account, evidence), ReceivedAt: now.UTC().Truncate(time.Microsecond), Origin: store.OriginReconciled,
 			EventName: event, EventTime: at, DialogUUID: one.Record.DialogUUID,
-			SHA256: sha256.Sum256(append([]byte(store.OriginReconciled+"\x00"), one.Body...)), Body: one.Body,
+			SHA256: record.SHA256, Body: one.Body,
 		},
 		Evidence: evidence,
 	}
@@ -137,7 +144,16 @@ func RecordOf(entry *store.Entry) (*correlate.Leg, error) {
 	if err != nil {
 		return nil, fmt.Errorf("read journal entry %d: %w", entry.ID, err)
 	}
+	record.SHA256 = rankOf(entry)
 	return correlate.NewRecordedLeg(&record), nil
+}
+
+// hashOf is by what an entry is known again: a record may have the same bytes as a webhook.
+func hashOf(origin store.Origin, body []byte) [sha256.Size]byte {
+	if origin == store.OriginPBX {
+		return sha256.Sum256(body)
+	}
+	return sha256.Sum256(slices.Concat([]byte(origin), []byte{0}, body))
 }
 
 // quiet says whether what an entry does to a call is not to be published: it is history, and nothing of the call ever
