@@ -158,7 +158,7 @@ docs: ## Write the documents that are made from the code
 	go test ./internal/openapi -run TestTheDocumentIsInStep -update
 
 .PHONY: check
-check: ## Everything that must hold before a change goes in: tidy, build, vet, lint, orders, race, e2e, interop, contracts, chaos-short
+check: ## Everything that must hold before a change goes in: tidy, build, vet, lint, orders, race, e2e, interop, contracts, deploy, package, chaos-short
 	$(MAKE) tidy
 	$(MAKE) build
 	$(MAKE) vet
@@ -168,6 +168,8 @@ check: ## Everything that must hold before a change goes in: tidy, build, vet, l
 	$(MAKE) e2e
 	$(MAKE) interop
 	$(MAKE) contracts
+	$(MAKE) deploy
+	$(MAKE) package
 	$(MAKE) chaos-short
 
 .PHONY: clean
