@@ -17,6 +17,7 @@ import (
 	corev1 "k8s.io/api/core/v1"
 	networkingv1 "k8s.io/api/networking/v1"
 	policyv1 "k8s.io/api/policy/v1"
+	kjson "sigs.k8s.io/json"
 	"sigs.k8s.io/kustomize/api/krusty"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
@@ -63,7 +64,14 @@ func build(t *testing.T) manifests {
 		name := resource.GetKind() + " " + resource.GetName()
 		require.NotContains(t, m.raw, name)
 		m.raw[name] = raw
-		into := func(target any) { require.NoError(t, yaml.UnmarshalStrict(text, target), name) }
+		document, err := json.Marshal(raw)
+		require.NoError(t, err)
+		// As the API server does it; encoding/json, and what is made on it, would not mind a capital letter.
+		into := func(target any) {
+			unknown, err := kjson.UnmarshalStrict(document, target)
+			require.NoError(t, err, name)
+			require.Empty(t, unknown, name)
+		}
 		switch resource.GetKind() {
 		case "StatefulSet":
 			into(&m.set)
@@ -146,6 +154,7 @@ func TestTheManifestsFitTogether(t *testing.T) {
 	require.Equal(t, pod.Labels, m.network.Spec.PodSelector.MatchLabels)
 	anti := pod.Spec.Affinity.PodAntiAffinity.PreferredDuringSchedulingIgnoredDuringExecution
 	require.Equal(t, pod.Labels, anti[0].PodAffinityTerm.LabelSelector.MatchLabels)
+	require.Equal(t, 1, m.budget.Spec.MaxUnavailable.IntValue())
 	require.Contains(t, m.service, m.set.Spec.ServiceName)
 	require.Contains(t, m.service, "webhookd")
 	for name, service := range m.service {
