@@ -140,7 +140,7 @@ func (b *codeBlock) mark(t *testing.T, marks []string) {
 		case "first":
 			b.first = append(b.first, value)
 		case "file":
-			require.True(t, filepath.IsLocal(value), "%s: %q is no name of a file", b, value)
+			require.True(t, filepath.IsLocal(strings.TrimPrefix(value, "/")), "%s: %q is no name of a file", b, value)
 			b.file = value
 		case "interrupted after":
 			b.interrupted = regexp.MustCompile(value)

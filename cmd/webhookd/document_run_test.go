@@ -62,6 +62,9 @@ type reader struct {
 // usual are the ports that documents have without saying so, by what the service calls them when it says where it serves.
 var usual = map[string]string{"http": "8080", "nats": "4222", "nats_websocket": "9222"}
 
+// installed are the directories of an installation by a package. Here they lie under the reader's own.
+var installed = []string{"/etc/webhookd", "/var/lib/webhookd"}
+
 func newReader(t *testing.T) *reader {
 	t.Helper()
 	r := &reader{t: t, dir: t.TempDir(), places: map[string]string{}}
@@ -71,6 +74,9 @@ func newReader(t *testing.T) *reader {
 	require.NoError(t, os.Mkdir(filepath.Join(r.dir, "bin"), 0o700))
 	for _, place := range []string{filepath.Join(tools, "webhookd"), filepath.Join(r.dir, "bin", "webhookd")} {
 		require.NoError(t, os.Symlink(binaries.webhookd, place))
+	}
+	for _, place := range installed {
+		require.NoError(t, os.MkdirAll(filepath.Join(r.dir, place), 0o700))
 	}
 	for _, name := range []string{"fixtures", "deploy", "docs", "scripts", "interop"} {
 		require.NoError(t, os.Symlink(filepath.Join(here, name), filepath.Join(r.dir, name)))
@@ -108,7 +114,7 @@ func (r *reader) read(block *codeBlock) {
 		r.run(block, typed(r.t, block.String(), first+"\n"), false)
 	}
 	if block.file != "" {
-		path := filepath.Join(r.dir, block.file)
+		path := filepath.Join(r.dir, block.file) // also one of those that are installed
 		require.NoError(r.t, os.MkdirAll(filepath.Dir(path), 0o700))
 		require.NoError(r.t, os.WriteFile(path, []byte(r.here(block.body, false)), 0o600))
 	} else if block.commands() {
@@ -219,6 +225,9 @@ func (r *reader) here(text string, shell bool) string {
 			text = strings.ReplaceAll(text, host+":"+port, place)
 		}
 	}
+	for _, place := range installed {
+		text = strings.ReplaceAll(text, place, r.dir+place)
+	}
 	return databases.ReplaceAllStringFunc(text, func(found string) string {
 		at := strings.Index(text, found)
 		if database := r.database(); shell && (at == 0 || !strings.ContainsAny(text[at-1:at], `'"`)) {
@@ -250,6 +259,9 @@ func (r *reader) database() string {
 func (r *reader) there(text string) string {
 	for port, place := range r.places {
 		text = strings.ReplaceAll(text, place, "127.0.0.1:"+port)
+	}
+	for _, place := range installed {
+		text = strings.ReplaceAll(text, r.dir+place, place)
 	}
 	return text
 }
