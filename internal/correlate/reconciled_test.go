@@ -13,7 +13,7 @@ import (
 )
 
 const (
-	userLeg = "c2b19c63-f17b-4726-b3a1-5b5046e887ef" // the consultant's leg of the documented call
+	userLeg    = "c2b19c63-f17b-4726-b3a1-5b5046e887ef" // the consultant's leg of the documented call
 	contactLeg = "bcfdaf62-87b7-4cd8-bd2e-b3d25a974b6d" // the customer's
 )
 
