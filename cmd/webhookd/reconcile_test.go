@@ -144,8 +144,10 @@ func TestHistoryIsImportedByTheCommand(t *testing.T) {
 	require.Contains(t, importing().stdout.text(), "2 records: 1 imported")
 	require.Contains(t, importing().stdout.text(), "2 records: 0 imported (0 of dialogs that were not known), 1 known already")
 	for _, wrong := range [][]string{
-		{"--from", "2020-08-26", "--to", "2020-08-25"}, {"--from", "yesterday", "--to", "2020-08-25"},
-		{"--from", "2020-08-25", "--to", "2999-01-01"}, {"--from", "2020-08-25", "--to", "2020-08-26", "--account", "crm"},
+		{"--from", "2020-08-26", "--to", "2020-08-25"},
+		{"--from", "yesterday", "--to", "2020-08-25"},
+		{"--from", "2020-08-25", "--to", "2999-01-01"},
+		{"--from", "2020-08-25", "--to", "2020-08-26", "--account", "crm"},
 	} {
 		require.Equal(t, exitUsage, start(t, nil, append([]string{"backfill", "--config", file, "--data-dir", dir}, wrong...)...).wait())
 	}

@@ -62,7 +62,7 @@ func parseDebugAddress(text string) (string, error) {
 func parseOrigin(text string) (string, error) {
 	parsed, err := url.Parse(text)
 	switch {
-	case err != nil || parsed.Scheme != "http" && parsed.Scheme != "https" || parsed.Hostname() == "":
+	case err != nil || parsed.Scheme != schemeHTTP && parsed.Scheme != "https" || parsed.Hostname() == "":
 		return "", fmt.Errorf("%q is no origin; write one as https://board.example.com or http://127.0.0.1:8000", text)
 	case parsed.User != nil || parsed.Path != "" || parsed.RawQuery != "" || parsed.Fragment != "":
 		return "", fmt.Errorf("an origin is scheme, host and port only; did you mean %s://%s?", parsed.Scheme, parsed.Host)

@@ -21,6 +21,8 @@ type PBXAPI struct {
 	origin string // where Key comes from, as with WebhookAuth
 }
 
+const schemeHTTP = "http"
+
 const (
 	defaultPBXRate = 1
 	maxPBXRate     = 50
@@ -78,7 +80,7 @@ func (c Config) plainPBXAPIs() []string {
 			continue
 		}
 		parsed, err := url.Parse(api.URL.Reveal())
-		if err != nil || parsed.Scheme != "http" {
+		if err != nil || parsed.Scheme != schemeHTTP {
 			continue
 		}
 		address, err := netip.ParseAddr(parsed.Hostname())

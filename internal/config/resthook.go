@@ -63,7 +63,7 @@ func parseTarget(text string) (URL, error) {
 	switch {
 	case err != nil || parsed.Opaque != "":
 		return URL{}, errURL
-	case parsed.Scheme != "http" && parsed.Scheme != "https":
+	case parsed.Scheme != schemeHTTP && parsed.Scheme != "https":
 		return URL{}, errors.New("does not begin with http:// or https://")
 	case parsed.Hostname() == "":
 		return URL{}, errors.New("has no host")

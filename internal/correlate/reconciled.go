@@ -22,7 +22,7 @@ func NewRecordedLeg(r *dialog.Record) *Leg {
 		fsm.Ringing: r.Ring, fsm.Alerting: r.Alert, fsm.Answered: r.Answer, fsm.Talking: r.Serve, fsm.Closed: r.Hangup,
 	} {
 		if at != 0 {
-			record.report(fsm.State(state), at) //nolint:gosec // the index of a small array
+			record.report(fsm.State(state), at)
 		}
 	}
 	if r.Hangup != 0 {

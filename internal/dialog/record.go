@@ -69,7 +69,8 @@ func DecodeRecord(body []byte) (Record, error) {
 	if record.Told[CallerDialogUUID] == record.DialogUUID {
 		record.Told[CallerDialogUUID] = "" // as with webhooks: it says that it is a root
 	}
-	return record, record.check(r.rawUUID)
+	err := record.check(r.rawUUID)
+	return record, err
 }
 
 func (r *Record) check(rawUUID []byte) error {

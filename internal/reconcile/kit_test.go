@@ -212,7 +212,7 @@ func (b *bundle) requireRebuilt(t *testing.T) {
 	var found []string
 	result, err := rebuild.Run(t.Context(), rebuild.Config{
 		Store: b.st, Engine: engine(), Check: true,
-		Report: func(d rebuild.Difference) { found = append(found, fmt.Sprint(d)) },
+		Report: func(d rebuild.Difference) { found = append(found, d.String()) },
 	})
 	require.NoError(t, err)
 	require.Empty(t, found)

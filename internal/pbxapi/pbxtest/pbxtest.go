@@ -129,7 +129,12 @@ func (p *PBX) serve(w http.ResponseWriter, r *http.Request) {
 	if p.wrapped {
 		body = map[string]any{"data": page}
 	}
-	_ = json.NewEncoder(w).Encode(body)
+	data, err := json.Marshal(body)
+	if err != nil {
+		w.WriteHeader(http.StatusInternalServerError)
+		return
+	}
+	_, _ = w.Write(data)
 }
 
 // page gives a page of the records that the filter lets through.
@@ -146,7 +151,11 @@ func (p *PBX) page(limitText, offsetText, filterText string) ([]Record, error) {
 			return nil, fmt.Errorf("offset %q", offsetText)
 		}
 	}
-	var conditions []struct{ Property, Operator, Value string }
+	var conditions []struct {
+		Property string `json:"property"`
+		Operator string `json:"operator"`
+		Value    string `json:"value"`
+	}
 	if filterText != "" {
 		if err := json.Unmarshal([]byte(filterText), &conditions); err != nil {
 			return nil, fmt.Errorf("filter: %w", err)
