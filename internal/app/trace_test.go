@@ -147,3 +147,15 @@ func TestTracesAreOffByDefault(t *testing.T) {
 	_, _, page := s.do(t, http.MethodGet, "/v1/calls/"+dialogID+"/timeline", nil)
 	require.NotContains(t, page, strings.ToLower("traceparent"))
 }
+
+func TestACollectorThatIsAwayHoldsNothingUp(t *testing.T) {
+	t.Parallel()
+	s := start(t, traced(t, "http://127.0.0.1:1"))
+	s.postTraced(t, firstWebhook(t))
+	for _, message := range s.published(t, 3) {
+		require.Contains(t, message.Headers().Get("traceparent"), traceID)
+	}
+	began := time.Now()
+	require.NoError(t, s.Stop(t.Context()), "spans that cannot be sent are no failure of the service")
+	require.Less(t, time.Since(began), patience/2)
+}

@@ -119,8 +119,12 @@ func (i *Ingest) Submit(ctx context.Context, account string, body []byte) (Answe
 	i.cfg.Tracer.Link(ctx, r.commit)
 	if err != nil {
 		if poison, ok := errors.AsType[*poisonError](err); ok {
+			name := webhook.EventName
+			if webhook.Kind == dialog.Other {
+				name = "" // it is whatever the sender wrote, and the log is no place for that
+			}
 			i.cfg.Logger.Error("set a webhook apart that cannot be processed",
-				"account", account, "event_name", webhook.EventName, "error", poison.cause)
+				"account", account, "event_name", name, "error", poison.cause)
 			return Answer{}, i.refuse(ctx, account, receivedAt, &webhook, body, &dialog.Error{
 				Code: CodeUnprocessable, Reason: "the webhook is well-formed, but could not be processed",
 			})

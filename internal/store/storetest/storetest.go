@@ -131,7 +131,10 @@ func change(account string, n int, seq int64) *store.OutboxRow {
 		JournalID: seq, CreatedAt: now,
 		Change: flow.Change{
 			Account: account, CallUUID: uuid(n), Record: json.RawMessage(fmt.Sprintf(`{"seq":%d}`, seq)),
-			Events: []flow.Event{{UUID: uuid(int(seq)), Type: "call_started", Seq: seq, CreatedOn: start}},
+			Events: []flow.Event{{
+				UUID: uuid(int(seq)), Type: "call_started", Seq: seq, CreatedOn: start,
+				Traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
+			}},
 		},
 	}
 }
