@@ -233,7 +233,8 @@ var table = []option{
 	field(option{
 		key: "retention_outbox", value: formKeep, fallback: "0",
 		help: "how long the history of what was published is kept, from 1d; 0: for ever",
-		more: "A call's goes with the call at the latest. What is gone cannot be sent again by `webhookd republish`.",
+		more: "A call's goes with the call at the latest. Triggers that belong to no call go with it, once they have ended. What " +
+			"is gone cannot be sent again by `webhookd republish`.",
 	}, func(c *Config) *keepDuration { return (*keepDuration)(&c.Retention.Outbox) }, parseKeep, keepDuration.String),
 	field(option{
 		key: "retention_quarantine", value: formKeep, fallback: "0",
