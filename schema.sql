@@ -292,6 +292,7 @@ create index triggers_call_idx on triggers (account, call_uuid) where call_uuid 
 create index triggers_handler_idx on triggers (handler, created_at);
 create index triggers_transaction_idx on triggers (account, transaction_id) where transaction_id is not null;
 create index triggers_once_idx on triggers (account, handler, once_key, created_at) where once_key is not null;
+create index triggers_callless_idx on triggers (account, created_at) where call_uuid is null;
 create index triggers_pending_call_idx on triggers (account, call_uuid)
     where state = 'pending' and call_uuid is not null;
 create index triggers_pending_contact_idx on triggers (account, contact)

@@ -15,7 +15,7 @@ import (
 type Retention struct {
 	Calls      time.Duration // calls with all that belongs to them, from their end
 	Journal    time.Duration // webhooks that belong to no call, from their arrival
-	Outbox     time.Duration // history of what was published, from when it was written
+	Outbox     time.Duration // history of what was published, and triggers of no call, from when it was written
 	Quarantine time.Duration // refused bodies, from when they came last
 }
 

@@ -93,6 +93,12 @@ func (p *Pass) begin(ctx context.Context, tx store.Tx) error {
 		}
 		journal.add(account, limits.Journal)
 		outbox.add(account, limits.Outbox)
+		if limits.Outbox > 0 {
+			p.steps = append(p.steps, countStep(func(ctx context.Context, tx store.Tx, now time.Time) (store.Removed, int, error) {
+				count, err := tx.RemoveTriggers(ctx, account, now.Add(-limits.Outbox), rows)
+				return store.Removed{Triggers: int64(count)}, count, err
+			}))
+		}
 		if limits.Quarantine > 0 {
 			p.steps = append(p.steps, countStep(func(ctx context.Context, tx store.Tx, now time.Time) (store.Removed, int, error) {
 				count, err := tx.RemoveRefused(ctx, account, now.Add(-limits.Quarantine), rows)

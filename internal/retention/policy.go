@@ -12,7 +12,7 @@ import "time"
 type Limits struct {
 	Calls      time.Duration // from the end of a call, by the PBX's clock: the call and all that belongs to it
 	Journal    time.Duration // from arrival: webhooks that belong to no call
-	Outbox     time.Duration // from when it was written: history of what was published
+	Outbox     time.Duration // from when it was written: history of what was published, and triggers of no call
 	Quarantine time.Duration // from when it came last: a body that was refused
 }
 

@@ -63,6 +63,9 @@ type Retention interface {
 	EventsRemoved(ctx context.Context) (map[string]int64, error)
 	// RemoveRefused takes up to limit bodies out of quarantine that came last before a moment, the oldest first.
 	RemoveRefused(ctx context.Context, account string, before time.Time, limit int) (int, error)
+	// RemoveTriggers takes out up to limit triggers of an account that belong to no call, were created and have ended before
+	// a moment, the oldest first.
+	RemoveTriggers(ctx context.Context, account string, before time.Time, limit int) (int, error)
 	// Tombstones gives those of the keys that have a tombstone. Order is not defined.
 	Tombstones(ctx context.Context, keys []Key) ([]Key, error)
 	// DropTombstones removes up to limit tombstones from before a moment, the oldest first, and says how many.

@@ -290,6 +290,18 @@ func (t *tx) RemoveRefused(ctx context.Context, account string, before time.Time
 	return t.count(ctx, "remove from quarantine", removeRefused, account, moment(before), max(0, limit))
 }
 
+const removeCallless = `
+delete from triggers
+where id in (
+    select id from triggers
+    where account = $1 and call_uuid is null and created_at < $2::timestamptz and ended_at < $2::timestamptz
+    order by created_at limit $3)`
+
+// RemoveTriggers implements [store.Retention].
+func (t *tx) RemoveTriggers(ctx context.Context, account string, before time.Time, limit int) (int, error) {
+	return t.count(ctx, "remove triggers", removeCallless, account, moment(before), max(0, limit))
+}
+
 const selectTombstones = `
 select tombstones.account, tombstones.uuid
 from (select distinct account collate "C" as account, uuid collate "C" as uuid

@@ -49,6 +49,7 @@ func TestNoQuestionReadsAWholeTableAndNoPageIsSorted(t *testing.T) {
 		"families":       {ignoredPage, []any{`["acme"]`, 5, 9, 1000}},
 		"history":        {historyPage, []any{`["acme"]`, 5, 9, 1000}},
 		"refused gone":   {removeRefused, []any{"acme", 9, 1000}},
+		"callless":       {removeCallless, []any{"acme", 9, 1000}},
 		"old tombstones": {dropTombstones, []any{9, 1000}},
 	}
 	before := &store.Cursor{StartedAt: 1705000000, CallUUID: "1"}

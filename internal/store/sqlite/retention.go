@@ -286,6 +286,18 @@ func (t *tx) RemoveRefused(ctx context.Context, account string, before time.Time
 	return t.drop(ctx, "remove from quarantine", removeRefused, account, moment(before), max(0, limit))
 }
 
+const removeCallless = `
+delete from triggers
+where id in (
+    select id from triggers where account = ?1 and call_uuid is null and created_at < ?2 and ended_at < ?2
+    order by created_at limit ?3)
+returning 1`
+
+// RemoveTriggers implements [store.Retention].
+func (t *tx) RemoveTriggers(ctx context.Context, account string, before time.Time, limit int) (int, error) {
+	return t.drop(ctx, "remove triggers", removeCallless, account, moment(before), max(0, limit))
+}
+
 // Tombstones implements [store.Retention].
 func (t *tx) Tombstones(ctx context.Context, keys []store.Key) ([]store.Key, error) {
 	return t.keys(ctx, "read tombstones", `select 1 from tombstones where account = ? and uuid = ?`, keys)

@@ -379,6 +379,34 @@ var retentionTests = []test{
 		}
 	}},
 
+	{"removes triggers of no call that ended long ago", func(t *testing.T, b *bundle) {
+		var triggers []*store.Trigger
+		for n := range 6 {
+			one := pending(100+n, 1, "")
+			one.CallUUID, one.CreatedAt, one.State, one.EndedAt = "", now.Add(time.Duration(n)), store.TriggerDone, now
+			triggers = append(triggers, one)
+		}
+		triggers[1].CallUUID = uuid(1)
+		triggers[2].Account = other
+		triggers[3].State, triggers[3].EndedAt = store.TriggerPending, time.Time{}
+		triggers[4].EndedAt = now.Add(time.Minute)
+		b.addTriggers(t, triggers...)
+		b.write(t, func(tx store.Tx) {
+			for _, want := range []int{1, 1, 0} {
+				removed, err := tx.RemoveTriggers(b.ctx, acme, now.Add(time.Minute), 1)
+				require.NoError(t, err)
+				require.Equal(t, want, removed)
+			}
+			var ids []string
+			for _, one := range triggers {
+				ids = append(ids, one.ID)
+			}
+			left, err := tx.TriggersByID(b.ctx, ids)
+			require.NoError(t, err)
+			require.ElementsMatch(t, []string{ids[1], ids[2], ids[3], ids[4]}, triggerIDs(left))
+		})
+	}},
+
 	{"drops old tombstones, the oldest first", func(t *testing.T, b *bundle) {
 		b.write(t, func(tx store.Tx) {
 			for n := range 3 {

@@ -29,6 +29,9 @@ comment on column retention_marks.what is 'journal or outbox.';
 comment on column retention_marks.through is 'Rows of that table up to this id were looked at.';
 comment on column retention_marks.journal_id is 'Of outbox: the last journal entry of which the events were removed; 0 if there is none.';
 
+-- Triggers that belong to no call go by their age.
+create index triggers_callless_idx on triggers (account, created_at) where call_uuid is null;
+
 comment on column due.kind is 'settle, reap, trigger, request, broadcast, tidy or retention.';
 comment on column journal.ignored is 'A webhook of another family, or of a dialog that retention has removed: kept, changes nothing.';
 comment on table outbox is 'What is to be published, and the history of what was: one row for each change of a call, and for each trigger that published something. Append only, but for what retention removes.';

@@ -26,3 +26,6 @@ create table last_ids (
     outbox  integer not null
 ) strict;
 insert into last_ids (single, journal, outbox) values (1, 0, 0);
+
+-- Triggers that belong to no call go by their age.
+create index triggers_callless_idx on triggers (account, created_at) where call_uuid is null;
