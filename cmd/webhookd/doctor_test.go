@@ -216,6 +216,10 @@ func TestDoctorOnABrokenDatabase(t *testing.T) {
 		parsed.Path = "/nowhere"
 		examine(t, nil, "--database-url", parsed.String()).finds("database_absent", "nowhere")
 	})
+	t.Run("no TLS", func(t *testing.T) {
+		t.Parallel()
+		examine(t, nil, "--database-url", pgtest.With(t, good, "sslmode", "require")).finds("database_broken", "SSL")
+	})
 	t.Run("no schema", func(t *testing.T) {
 		t.Parallel()
 		examine(t, nil, "--database-url", pgtest.With(t, good, "search_path", "nowhere")).finds("database_no_schema")
