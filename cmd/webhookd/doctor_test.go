@@ -4,6 +4,7 @@ import (
 	"database/sql"
 	"encoding/json"
 	"fmt"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -12,7 +13,10 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/lib/pq"
 	"github.com/nats-io/nats.go"
@@ -121,7 +125,7 @@ func TestDoctorOnAnEmbeddedInstallation(t *testing.T) {
 	d.finds("port_ours", broker)
 	d.finds("port_ours", socket)
 
-	s.signal(15)
+	s.signal(syscall.SIGTERM)
 	require.Zero(t, s.wait())
 	before := tree(t, dir)
 	d = examine(t, nil, args...)
@@ -132,7 +136,7 @@ func TestDoctorOnAnEmbeddedInstallation(t *testing.T) {
 
 	// The same without a graceful end: the database has a write-ahead log then.
 	s = startService(t, nil, args...)
-	s.signal(9)
+	s.signal(syscall.SIGKILL)
 	s.wait()
 	examine(t, nil, args...).finds("schema_ok")
 	s = startService(t, nil, args...)
@@ -180,7 +184,7 @@ func TestDoctorOnPostgresAndNATS(t *testing.T) {
 	require.Equal(t, doctor.Warn, d.Level)
 
 	// Events that nobody publishes.
-	s.signal(15)
+	s.signal(syscall.SIGTERM)
 	s.wait()
 	_, err = db.Exec(`insert into outbox (id, journal_id, account, call_uuid, created_at, record, events)
 select relay.through + 1, 0, 'default', 'x', now() - interval '2 hours', '', '[]' from relay`)
@@ -211,6 +215,10 @@ func TestDoctorOnABrokenDatabase(t *testing.T) {
 		require.NoError(t, err)
 		parsed.Path = "/nowhere"
 		examine(t, nil, "--database-url", parsed.String()).finds("database_absent", "nowhere")
+	})
+	t.Run("no TLS", func(t *testing.T) {
+		t.Parallel()
+		examine(t, nil, "--database-url", pgtest.With(t, good, "sslmode", "require")).finds("database_broken", "SSL")
 	})
 	t.Run("no schema", func(t *testing.T) {
 		t.Parallel()
@@ -312,8 +320,8 @@ func TestDoctorOnABrokenNATS(t *testing.T) {
 		"in memory":      {jetstream.StreamConfig{Storage: jetstream.MemoryStorage}, "stream_memory"},
 		"a work queue":   {jetstream.StreamConfig{Retention: jetstream.WorkQueuePolicy}, "stream_retention"},
 		"interest":       {jetstream.StreamConfig{Retention: jetstream.InterestPolicy}, "stream_retention"},
-		"short":          {jetstream.StreamConfig{MaxAge: 30 * 60e9, Duplicates: 60e9}, "stream_short"},
-		"a small window": {jetstream.StreamConfig{Duplicates: 60e9}, "stream_window"},
+		"short":          {jetstream.StreamConfig{MaxAge: 30 * time.Minute, Duplicates: time.Minute}, "stream_short"},
+		"a small window": {jetstream.StreamConfig{Duplicates: time.Minute}, "stream_window"},
 		"small messages": {jetstream.StreamConfig{MaxMsgSize: 1024}, "stream_message_size"},
 		"no answers":     {jetstream.StreamConfig{NoAck: true}, "stream_no_ack"},
 	} {
@@ -345,7 +353,7 @@ func TestDoctorOnABrokenNATS(t *testing.T) {
 		require.Eventually(t, func() bool {
 			_, err := js.CreateStream(t.Context(), jetstream.StreamConfig{Name: "FLOW_TRIGGERS", Subjects: []string{"flow.trigger.>"}})
 			return err == nil
-		}, patience, 100*1e6)
+		}, patience, 100*time.Millisecond)
 		examine(t, nil, "--nats-url", urls).finds("stream_replicas", "one copy only")
 		d := examine(t, nil, "--nats-url", urls, "--nats-replicas", "3")
 		d.finds("stream_replicas", "nats_replicas is 3")
@@ -354,7 +362,7 @@ func TestDoctorOnABrokenNATS(t *testing.T) {
 		require.Eventually(t, func() bool {
 			d := examine(t, nil, "--nats-url", urls, "--nats-replicas", "3")
 			return slices.ContainsFunc(d.Findings, func(f doctor.Finding) bool { return f.ID == "stream_ok" })
-		}, patience, 100*1e6)
+		}, patience, 100*time.Millisecond)
 	})
 }
 
@@ -429,13 +437,26 @@ func TestDoctorOnDisks(t *testing.T) {
 	d.finds("disk_open", spool)
 }
 
-// freeAddress gives a loopback address that was free just now.
+// given are the addresses that freeAddress gave: what they are for may not listen yet.
+var given sync.Map
+
+// freeAddress gives a loopback address that nobody listens on, and none twice. Its port is below those that systems use
+// for outgoing connections, and for port 0.
 func freeAddress(t *testing.T) string {
 	t.Helper()
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer listener.Close()
-	return listener.Addr().String()
+	const low, high, attempts = 20_000, 32_000, 1000
+	for range attempts {
+		address := fmt.Sprintf("127.0.0.1:%d", low+rand.IntN(high-low))
+		if _, twice := given.LoadOrStore(address, true); twice {
+			continue
+		}
+		if listener, err := net.Listen("tcp", address); err == nil {
+			require.NoError(t, listener.Close())
+			return address
+		}
+	}
+	require.FailNow(t, "no port is free")
+	return ""
 }
 
 // startNATSWith runs a nats-server with a configuration and gives its URL.

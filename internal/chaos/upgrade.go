@@ -109,7 +109,7 @@ func (u *upgrade) roll(ctx context.Context) error {
 		return err
 	}
 	if err := pause(ctx, part); err != nil {
-		return nil // the run is over
+		return err // the run is over
 	}
 
 	u.tellf("%s is replaced by the new version, which migrates", second.name)
@@ -165,7 +165,7 @@ func (u *upgrade) sideBySide(ctx context.Context, length time.Duration, both ...
 		counts[i] = count
 	}
 	if err := pause(ctx, length); err != nil {
-		return nil // the run is over
+		return err // the run is over
 	}
 	for i, one := range both {
 		count, err := taken(ctx, one)

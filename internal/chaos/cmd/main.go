@@ -48,7 +48,7 @@ func run(ctx context.Context) (ok bool, err error) {
 	flag.DurationVar(&cfg.Patience, "patience", 3*time.Minute, "how long everything may take to come to rest")
 	flag.StringVar(&cfg.Postgres, "postgres", "", "directory of PostgreSQL's programs (initdb, postgres)")
 	flag.BoolVar(&keep, "keep", false, "keep the directory with logs, also if nothing was missed")
-	flag.StringVar(&before, "upgrade-from", "", "break nothing, but replace this webhookd, of the version before, by the present one")
+	flag.StringVar(&before, "upgrade-from", "", "break nothing: replace this webhookd, of the version before, by the present one")
 	flag.BoolVar(&race, "race", false, "build webhookd with the race detector")
 	flag.Parse()
 	if flag.NArg() > 0 || cfg.Duration <= 0 || cfg.Duration > longest || !(cfg.Rate > 0 && cfg.Rate <= fastest) {

@@ -3,8 +3,11 @@ package postgres
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"strconv"
 	"time"
 
@@ -65,8 +68,15 @@ func trouble(ctx context.Context, err error) (doctor.Trouble, string) {
 		return doctor.Unreachable, ended.Error()
 	}
 	reported, ok := errors.AsType[*pq.Error](err)
-	if !ok {
+	network, away := errors.AsType[net.Error](err)
+	switch {
+	case ok:
+	case away:
+		return doctor.Unreachable, network.Error()
+	case errors.Is(err, driver.ErrBadConn), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
 		return doctor.Unreachable, err.Error()
+	default:
+		return doctor.Broken, err.Error() // it has no TLS, or a certificate that is not to be trusted
 	}
 	switch {
 	case reported.Code.Class() == "28":
@@ -98,7 +108,7 @@ select current_setting('server_version'), current_setting('server_version_num'),
        pg_is_in_recovery() or current_setting('default_transaction_read_only') = 'on',
        not coalesce((select ssl from pg_stat_ssl where pid = pg_backend_pid()), false),
        coalesce(not has_schema_privilege(current_schema(), 'create'), true),
-       (select count(*) from pg_stat_activity where backend_type = 'client backend'),
+       (select coalesce(sum(numbackends), 0) from pg_stat_database),
        current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int`).Scan(
 		&found.Version, &number, &schema, &found.Standby, &found.Plain, &found.NoCreate, &found.Connections, &found.Places)
 	if err != nil {
