@@ -56,7 +56,7 @@ var house = map[string][]string{
 	"rebuild":   {"correlate", "dialog", "flow", "ingest", "stats", "store"},
 	"callout":   {}, // calls out; it knows no handler and no event
 	"tracing":   {}, // tells a collector; it knows no part
-	"metrics":   {"dispatch", "due", "ingest", "ingest/spool", "relay", "store"},
+	"metrics":   {"dispatch", "due", "ingest", "ingest/spool", "reconcile", "relay", "store"},
 
 	"ingest": {
 		"correlate", "dialog", "dispatch", "flow", "fsm", "ingest/spool", "person", "stats", "store", "tracing", "trigger",

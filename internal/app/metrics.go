@@ -8,15 +8,25 @@ import (
 	"webhookd/internal/config"
 	"webhookd/internal/httpapi"
 	"webhookd/internal/metrics"
+	"webhookd/internal/reconcile"
 )
 
 // sources are the parts that metrics asks. The HTTP server is made after it is asked for.
 func (a *App) sources(now func() time.Time) metrics.Sources {
 	return metrics.Sources{
 		Ingest: a.ingest.Stats, Due: a.due.Stats, Relay: a.relay.Stats, Dispatch: a.handlers.dispatcher.Stats,
+		Repairs: a.repairs,
 		Streams: func() int { return a.whole().Streams() }, Connected: a.bus.Connected, Stored: a.store,
 		SpoolLimit: a.cfg.SpoolLimit, StreamsLimit: httpapi.DefaultMaxStreams, Now: now,
 	}
+}
+
+// repairs counts what PBXs were asked; nothing where there is none to ask.
+func (a *App) repairs() map[string]reconcile.Stats {
+	if a.reconciler == nil {
+		return nil
+	}
+	return a.reconciler.Stats()
 }
 
 // accountNames are the accounts that the configuration names, which are all that metrics have series of.

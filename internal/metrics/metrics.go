@@ -14,6 +14,7 @@ import (
 	"webhookd/internal/dispatch"
 	"webhookd/internal/due"
 	"webhookd/internal/ingest"
+	"webhookd/internal/reconcile"
 	"webhookd/internal/relay"
 	"webhookd/internal/store"
 )
@@ -25,6 +26,8 @@ type Sources struct {
 	Relay  func() relay.Stats
 	// Dispatch counts what handlers do.
 	Dispatch func() dispatch.Stats
+	// Repairs counts questions to PBXs, by account.
+	Repairs func() map[string]reconcile.Stats
 	// Streams says how many streams are open, and Connected whether there is a connection to NATS.
 	Streams   func() int
 	Connected func() bool
@@ -62,6 +65,7 @@ type snapshot struct {
 	due      due.Stats
 	relay    relay.Stats
 	handlers dispatch.Stats
+	repairs  reconcile.Stats // of all accounts
 
 	streams, streamsLimit int
 	spoolLimit            int64
@@ -99,6 +103,38 @@ var metrics = []metric{
 	{
 		"webhookd_unknown_close_causes_total", "Webhooks with a close cause that is not in the table.", counter,
 		func(s *snapshot) float64 { return float64(s.ingest.UnknownCauses) },
+	},
+	{
+		"webhookd_reconcile_asked_total", "Calls that PBXs were asked about.", counter,
+		func(s *snapshot) float64 { return float64(s.repairs.Asked) },
+	},
+	{
+		"webhookd_reconcile_failed_total", "Of these, those of which no usable answer came.", counter,
+		func(s *snapshot) float64 { return float64(s.repairs.Failed) },
+	},
+	{
+		"webhookd_reconcile_records_total", "Records that PBXs gave.", counter,
+		func(s *snapshot) float64 { return float64(s.repairs.Records) },
+	},
+	{
+		"webhookd_reconcile_changed_calls_total", "Calls that such records changed.", counter,
+		func(s *snapshot) float64 { return float64(s.repairs.Changed) },
+	},
+	{
+		"webhookd_retention_calls_total", "Calls that retention removed.", counter,
+		func(s *snapshot) float64 { return float64(s.due.Removed.Calls) },
+	},
+	{
+		"webhookd_retention_journal_entries_total", "Journal entries that retention removed.", counter,
+		func(s *snapshot) float64 { return float64(s.due.Removed.Journal) },
+	},
+	{
+		"webhookd_retention_outbox_changes_total", "Changes that retention removed from the outbox.", counter,
+		func(s *snapshot) float64 { return float64(s.due.Removed.Outbox) },
+	},
+	{
+		"webhookd_retention_quarantine_bodies_total", "Refused bodies that retention removed.", counter,
+		func(s *snapshot) float64 { return float64(s.due.Removed.Quarantine) },
 	},
 	{
 		"webhookd_webhooks_waiting", "Webhooks that wait for their commit.", gauge,
@@ -254,6 +290,12 @@ func (c *collector) Collect(values chan<- prometheus.Metric) {
 		ingest: c.sources.Ingest(), due: c.sources.Due(), relay: c.sources.Relay(), now: c.sources.Now(),
 		handlers: c.sources.Dispatch(), streams: c.sources.Streams(), connected: c.sources.Connected(),
 		spoolLimit: c.sources.SpoolLimit, streamsLimit: c.sources.StreamsLimit,
+	}
+	for _, one := range c.sources.Repairs() {
+		s.repairs.Asked += one.Asked
+		s.repairs.Failed += one.Failed
+		s.repairs.Records += one.Records
+		s.repairs.Changed += one.Changed
 	}
 	for i := range metrics {
 		m := &metrics[i]

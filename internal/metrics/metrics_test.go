@@ -17,6 +17,7 @@ import (
 	"webhookd/internal/due"
 	"webhookd/internal/ingest"
 	"webhookd/internal/ingest/spool"
+	"webhookd/internal/reconcile"
 	"webhookd/internal/relay"
 	"webhookd/internal/store"
 )
@@ -60,7 +61,14 @@ func setup(t *testing.T) *bundle {
 			}
 		},
 		Due: func() due.Stats {
-			return due.Stats{Done: 5, Failed: 51, Overdue: 1500 * time.Millisecond, Requests: 52}
+			return due.Stats{Done: 5, Failed: 51, Overdue: 1500 * time.Millisecond, Requests: 52, Removed: store.Removed{
+				Calls: 71, Journal: 72, Outbox: 73, Quarantine: 74,
+			}}
+		},
+		Repairs: func() map[string]reconcile.Stats {
+			return map[string]reconcile.Stats{
+				"acme": {Asked: 80, Failed: 2, Records: 83, Changed: 4}, "other": {Asked: 1, Records: 0, Changed: 80},
+			}
 		},
 		Dispatch: func() dispatch.Stats {
 			return dispatch.Stats{Fired: 21, Failed: 22, Requests: 23, Retried: 24, Cancelled: 25, Waiting: 26, Skipped: 27}
@@ -101,6 +109,10 @@ func TestAScrapeShowsWhatThePartsCount(t *testing.T) {
 		"webhookd_handlers_request_retries_total 24", "webhookd_handlers_cancelled_total 25",
 		"webhookd_handlers_waiting_total 26", "webhookd_handlers_skipped_total 27",
 		"webhookd_streams_open 31", "webhookd_streams_limit 512", "webhookd_nats_connected 1",
+		"webhookd_retention_calls_total 71", "webhookd_retention_journal_entries_total 72",
+		"webhookd_retention_outbox_changes_total 73", "webhookd_retention_quarantine_bodies_total 74",
+		"webhookd_reconcile_asked_total 81", "webhookd_reconcile_failed_total 2", "webhookd_reconcile_records_total 83",
+		"webhookd_reconcile_changed_calls_total 84",
 		"webhookd_relay_position 7", "webhookd_relay_failures_total 61", "webhookd_relay_poisoned_total 62",
 		"webhookd_relay_held_changes 63", `webhookd_build_info{version="v1"} 1`,
 	} {
