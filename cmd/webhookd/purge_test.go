@@ -2,13 +2,17 @@ package main
 
 import (
 	"encoding/json"
+	"path/filepath"
 	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"webhookd/internal/store"
+	"webhookd/internal/store/postgres"
 	"webhookd/internal/store/postgres/pgtest"
+	"webhookd/internal/store/sqlite"
 )
 
 // requireNoRecord says that none of the calls is there.
@@ -46,6 +50,18 @@ func (s *service) requireSettled(t *testing.T, ended map[string]map[string]any) 
 	}
 }
 
+// relayed says whether the relay is through with everything, as the database has it: what it is not through with stays.
+func relayed(t *testing.T, st store.Store) bool {
+	t.Helper()
+	rows, err := st.Unsent(t.Context(), 0, 100_000)
+	require.NoError(t, err)
+	require.NotEmpty(t, rows)
+	position, err := st.Position(t.Context())
+	require.NoError(t, err)
+	require.Empty(t, position.Held)
+	return position.Through >= rows[len(rows)-1].ID
+}
+
 // What a dry run counts is what is removed then; nothing is removed unless the configuration says so; and a rebuild of
 // the rest finds nothing.
 func TestPurge(t *testing.T) {
@@ -63,8 +79,18 @@ func TestPurge(t *testing.T) {
 		r = start(t, nil, "purge", "--data-dir", dir, "--retention-calls", "1d")
 		require.Equal(t, exitUsage, r.wait())
 		require.Contains(t, r.stderr.text(), "stop the service first")
-		s.signal(syscall.SIGTERM)
-		require.Zero(t, s.wait())
+		for through := false; !through; {
+			s.signal(syscall.SIGTERM)
+			require.Zero(t, s.wait())
+			st, err := sqlite.Open(t.Context(), sqlite.Config{Path: filepath.Join(dir, "webhookd.db")})
+			require.NoError(t, err)
+			through = relayed(t, st)
+			require.NoError(t, st.Close())
+			if !through { // it was stopped before that; it goes on where it was
+				s = startService(t, nil, "--data-dir", dir)
+				s.requireSettled(t, ended)
+			}
+		}
 
 		r = start(t, nil, "purge", "--data-dir", dir)
 		require.Zero(t, r.wait(), r.stderr.text())
@@ -83,11 +109,16 @@ func TestPurge(t *testing.T) {
 	})
 	t.Run("Postgres, while the service runs", func(t *testing.T) {
 		t.Parallel()
-		environ := []string{"WEBHOOKD_DATABASE_URL=" + pgtest.URL(t), "WEBHOOKD_NATS_URL=" + startNATS(t)}
+		url := pgtest.URL(t)
+		environ := []string{"WEBHOOKD_DATABASE_URL=" + url, "WEBHOOKD_NATS_URL=" + startNATS(t)}
 		s := startService(t, environ, "--settle-delay", "100ms")
 		r := start(t, nil, append([]string{"replay", "--url", "http://" + s.HTTP}, files...)...)
 		require.Zero(t, r.wait(), r.stderr.text())
 		s.requireSettled(t, ended)
+		st, err := postgres.Open(t.Context(), postgres.Config{URL: url})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, st.Close()) })
+		require.Eventually(t, func() bool { return relayed(t, st) }, time.Minute, 50*time.Millisecond)
 		r = start(t, environ, "purge", "--retention-calls", "1d", "--account", "another")
 		require.Zero(t, r.wait(), r.stderr.text())
 		require.Contains(t, r.stdout.text(), "removed: 0 calls, ")
