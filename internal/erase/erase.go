@@ -53,7 +53,8 @@ type NotReached struct {
 var notReached = []NotReached{
 	{
 		"the stream FLOW_TRIGGERS", "Events that were published before are not taken back.",
-		"The stream keeps them 7 days; \"nats stream purge\" removes them at once. Events that waited to be published at that moment go out as they were.",
+		"The stream keeps them 7 days; \"nats stream purge\" removes them at once. Events that waited to be published at that " +
+			"moment go out as they were.",
 	},
 	{"readers of the stream and of call-outs", "What left webhookd is with whoever got it.", "Ask them."},
 	{"backups and replicas of the database", "They are copies.", "As long as they are kept."},
@@ -119,7 +120,7 @@ func (e *eraser) begin(ctx context.Context, id string) error {
 	e.key = person.KeyPrefix + hex.EncodeToString(random(16))
 	if !e.dryRun {
 		err := e.Store.Write(ctx, func(tx store.Tx) (err error) {
-			if err = tx.ForgetMarks(ctx, now); err != nil {
+			if err := tx.ForgetMarks(ctx, now); err != nil {
 				return err
 			}
 			if secret, err = tx.ErasureSecret(ctx, secret); err != nil {
@@ -208,18 +209,8 @@ func (e *eraser) journal(ctx context.Context) error {
 				return fmt.Errorf("erase calls: %w", err)
 			}
 		}
-		for batch := range slices.Chunk(e.found.others, rowBatch) {
-			if e.dryRun {
-				erased.Entries += len(batch)
-				continue
-			}
-			if err := e.write(ctx, func(tx store.Tx) error {
-				count, err := ingest.EraseEntries(ctx, tx, batch, e.all)
-				erased.Entries += count
-				return err
-			}); err != nil {
-				return fmt.Errorf("erase from journal: %w", err)
-			}
+		if err := e.others(ctx, &erased); err != nil {
+			return err
 		}
 		e.count("journal", erased.Entries, 0)
 		e.count("legs", erased.Legs, 0)
@@ -236,6 +227,24 @@ func (e *eraser) journal(ctx context.Context) error {
 				return err
 			}
 			again = hits > 0
+		}
+	}
+	return nil
+}
+
+// others rewrites the entries of other families.
+func (e *eraser) others(ctx context.Context, erased *ingest.Erased) error {
+	for batch := range slices.Chunk(e.found.others, rowBatch) {
+		if e.dryRun {
+			erased.Entries += len(batch)
+			continue
+		}
+		if err := e.write(ctx, func(tx store.Tx) error {
+			count, err := ingest.EraseEntries(ctx, tx, batch, e.all)
+			erased.Entries += count
+			return err
+		}); err != nil {
+			return fmt.Errorf("erase from journal: %w", err)
 		}
 	}
 	return nil
