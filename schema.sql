@@ -27,7 +27,7 @@ create unique index journal_sha256_key on journal (account, sha256);
 create index journal_dialog_idx on journal (account, dialog_uuid) where dialog_uuid is not null;
 create index journal_call_idx on journal (account, call_uuid) where call_uuid is not null;
 
-comment on table journal is 'Every webhook and everything else that changes a call, in the order of arrival. Append only, but for what retention removes; all other tables can be worked out again from it.';
+comment on table journal is 'Every webhook and everything else that changes a call, in the order of arrival. Append only, but for what retention removes, and that a person may be taken out of a body; all other tables can be worked out again from it.';
 comment on column journal.id is 'Order of commit. Numbers may be left out.';
 comment on column journal.account is 'The tenant.';
 comment on column journal.received_at is 'When it arrived here.';
@@ -38,7 +38,7 @@ comment on column journal.dialog_uuid is 'The dialog it is about, lower case; nu
 comment on column journal.call_uuid is 'The call it is about; only of settle.';
 comment on column journal.ignored is 'A webhook of another family, or of a dialog that retention has removed: kept, changes nothing.';
 comment on column journal.sha256 is 'SHA-256 of body (for what webhookd wrote itself: of origin, a NUL byte and body). A body is kept once in an account.';
-comment on column journal.body is 'The body byte for byte as received; bytes, because it need not be valid UTF-8.';
+comment on column journal.body is 'The body byte for byte as received, but that a person may have been taken out (rank is not null then); bytes, because it need not be valid UTF-8.';
 comment on column journal.rank is 'What orders it among entries that contradict it, where that is not sha256: the hash of the body before a person was taken out; else null.';
 
 -- Legs: one dialog each, with what was merged for it. Rewritten at every webhook, on no indexed column.
@@ -133,7 +133,7 @@ create table outbox (
 ) with (toast_tuple_target = 8160);
 create index outbox_call_idx on outbox (account, call_uuid, id);
 
-comment on table outbox is 'What is to be published, and the history of what was: one row for each change of a call, and for each trigger that published something. Append only, but for what retention removes.';
+comment on table outbox is 'What is to be published, and the history of what was: one row for each change of a call, and for each trigger that published something. Append only, but for what retention removes, and that a person may be taken out.';
 comment on column outbox.id is 'Order of commit, which is the order of publishing. Given by writer.outbox, without gaps.';
 comment on column outbox.journal_id is 'The journal entry that made the change; 0 for what a trigger published.';
 comment on column outbox.account is 'The tenant.';

@@ -15,8 +15,8 @@ import (
 	"webhookd/internal/store/sqlite"
 )
 
-const personNeedsTheDatabase = "On Postgres the service may run meanwhile; the embedded database belongs to one process, so there the\n" +
-	"service has to be stopped first, or be asked itself: "
+const personNeedsTheDatabase = "On Postgres the service may run meanwhile; the embedded database belongs to one process, so " +
+	"there the\nservice has to be stopped first, or be asked itself: "
 
 func newExport(proc process) *cobra.Command {
 	var number, account string

@@ -48,8 +48,12 @@ func TestACallIsRecordedScrubbedAndReplayed(t *testing.T) {
 	require.Contains(t, body, `"Person `)
 
 	for _, args := range [][]string{
-		{"record"}, {"record", "--call", "nothing"}, {"record", "--call", recordedCall, "--since", "1h"},
-		{"record", "--since", "soon"}, {"record", "--call", recordedCall, "--until", "1h"}, {"scrub", "no-such-file"},
+		{"record"},
+		{"record", "--call", "nothing"},
+		{"record", "--call", recordedCall, "--since", "1h"},
+		{"record", "--since", "soon"},
+		{"record", "--call", recordedCall, "--until", "1h"},
+		{"scrub", "no-such-file"},
 	} {
 		r = start(t, nil, args...)
 		require.Equal(t, exitUsage, r.wait(), "%v: %s", args, r.stderr.text())

@@ -227,7 +227,7 @@ func (l *Leg) Told(field dialog.Field) string { return l.told[field].value }
 func (l *Leg) Replace(other func(text string) string) *Leg {
 	m := *l
 	for field := range m.told {
-		if t := &m.told[field]; t.value != "" && dialog.Field(field).IsText() { //nolint:gosec // a number of a field
+		if t := &m.told[field]; t.value != "" && dialog.Field(field).IsText() {
 			t.value = other(t.value)
 		}
 	}

@@ -47,16 +47,14 @@ type Service struct {
 	// Region is where a number without a country code belongs, as calls are derived with it.
 	Region string
 	Now    func() time.Time
-	Logger *slog.Logger
-	// Committed, if not nil, is called after a commit that put something into the outbox.
-	Committed func()
+	Logger *slog.Logger // nil: nothing is logged
 }
 
 // whoever finds a person by the number itself.
 func (s *Service) finder(number string) (id string, find person.Finder, err error) {
 	id, ok := person.Canonical(number, s.Region)
 	if !ok {
-		return "", nil, fmt.Errorf("%w: it has to have three digits or more, and nothing but digits, spaces and + - . / ( )", ErrNumber)
+		return "", nil, fmt.Errorf("%w: it has three digits or more, and nothing but digits, spaces and + - . / ( )", ErrNumber)
 	}
 	return id, func(text string) (string, bool) {
 		found, ok := person.Canonical(text, s.Region)

@@ -21,11 +21,12 @@ import (
 
 // Certificate says what an erasure did. The number is not in it.
 type Certificate struct {
-	ID        string    `json:"id"`
-	Account   string    `json:"account"`
-	ErasedAt  time.Time `json:"erased_at"`
-	DryRun    bool      `json:"dry_run"`   // nothing was changed; the counts are of what would be
-	Pseudonym string    `json:"pseudonym"` // what stands in the number's place; names and other ways of writing it have it with an ending
+	ID       string    `json:"id"`
+	Account  string    `json:"account"`
+	ErasedAt time.Time `json:"erased_at"`
+	DryRun   bool      `json:"dry_run"` // nothing was changed; the counts are of what would be
+	// Pseudonym stands in the number's place; in that of names, and of other ways of writing it, with an ending.
+	Pseudonym string `json:"pseudonym"`
 	// Calls is how many calls were changed, OpenCalls how many of these go on or were not settled yet.
 	Calls     int                   `json:"calls"`
 	OpenCalls int                   `json:"open_calls"`
@@ -50,12 +51,17 @@ type NotReached struct {
 
 // notReached are the places outside of the database, or out of its sight.
 var notReached = []NotReached{
-	{"the stream FLOW_TRIGGERS", "Events that were published before are not taken back.", "The stream keeps them 7 days; \"nats stream purge\" " +
-		"removes them at once. Events that waited to be published at that moment go out as they were."},
+	{
+		"the stream FLOW_TRIGGERS", "Events that were published before are not taken back.",
+		"The stream keeps them 7 days; \"nats stream purge\" removes them at once. Events that waited to be published at that " +
+			"moment go out as they were.",
+	},
 	{"readers of the stream and of call-outs", "What left webhookd is with whoever got it.", "Ask them."},
 	{"backups and replicas of the database", "They are copies.", "As long as they are kept."},
-	{"free space of the database", "A database does not overwrite what it frees: dead rows, write-ahead logs.",
-		"Until it is used again; VACUUM (FULL) gives it back."},
+	{
+		"free space of the database", "A database does not overwrite what it frees: dead rows, write-ahead logs.",
+		"Until it is used again; VACUUM (FULL) gives it back.",
+	},
 	{"the spool", "Webhooks that wait there while the database is away are rewritten when they are taken in.", "Until then."},
 	{"handlers", "A definition may name a number; who wrote it can change it.", "Until it is changed."},
 	{"logs", "webhookd writes no numbers or names above the level debug; proxies before it may.", "As long as they are kept."},
@@ -107,13 +113,14 @@ func (s *Service) Erase(ctx context.Context, account, number string, dryRun bool
 func (e *eraser) begin(ctx context.Context, id string) error {
 	now := e.Now().UTC().Truncate(time.Second)
 	e.erasure = store.Erasure{
-		ID: uuid.NewString(), Account: e.account, At: now, Pseudonym: person.Prefix + hex.EncodeToString(random(6)), GuardUntil: now.Add(GuardFor),
+		ID: uuid.NewString(), Account: e.account, At: now, Pseudonym: person.Prefix + hex.EncodeToString(random(6)),
+		GuardUntil: now.Add(GuardFor),
 	}
 	secret := random(sha256.Size)
 	e.key = person.KeyPrefix + hex.EncodeToString(random(16))
 	if !e.dryRun {
 		err := e.Store.Write(ctx, func(tx store.Tx) (err error) {
-			if err = tx.ForgetMarks(ctx, now); err != nil {
+			if err := tx.ForgetMarks(ctx, now); err != nil {
 				return err
 			}
 			if secret, err = tx.ErasureSecret(ctx, secret); err != nil {
@@ -132,7 +139,8 @@ func (e *eraser) begin(ctx context.Context, id string) error {
 	e.guard.Add(e.erasure.Pseudonym, e.erasure.Marks)
 	e.all = e.guard.NumbersAndNames(e.account)
 	e.certificate = Certificate{
-		ID: e.erasure.ID, Account: e.account, ErasedAt: now, DryRun: e.dryRun, Pseudonym: e.erasure.Pseudonym, Tables: map[string]TableCount{},
+		ID: e.erasure.ID, Account: e.account, ErasedAt: now, DryRun: e.dryRun, Pseudonym: e.erasure.Pseudonym,
+		Tables:    map[string]TableCount{},
 		LateUntil: e.erasure.GuardUntil, NotReached: notReached,
 	}
 	return nil
@@ -201,18 +209,8 @@ func (e *eraser) journal(ctx context.Context) error {
 				return fmt.Errorf("erase calls: %w", err)
 			}
 		}
-		for batch := range slices.Chunk(e.found.others, rowBatch) {
-			if e.dryRun {
-				erased.Entries += len(batch)
-				continue
-			}
-			if err := e.write(ctx, func(tx store.Tx) error {
-				count, err := ingest.EraseEntries(ctx, tx, batch, e.all)
-				erased.Entries += count
-				return err
-			}); err != nil {
-				return fmt.Errorf("erase from journal: %w", err)
-			}
+		if err := e.others(ctx, &erased); err != nil {
+			return err
 		}
 		e.count("journal", erased.Entries, 0)
 		e.count("legs", erased.Legs, 0)
@@ -229,6 +227,24 @@ func (e *eraser) journal(ctx context.Context) error {
 				return err
 			}
 			again = hits > 0
+		}
+	}
+	return nil
+}
+
+// others rewrites the entries of other families.
+func (e *eraser) others(ctx context.Context, erased *ingest.Erased) error {
+	for batch := range slices.Chunk(e.found.others, rowBatch) {
+		if e.dryRun {
+			erased.Entries += len(batch)
+			continue
+		}
+		if err := e.write(ctx, func(tx store.Tx) error {
+			count, err := ingest.EraseEntries(ctx, tx, batch, e.all)
+			erased.Entries += count
+			return err
+		}); err != nil {
+			return fmt.Errorf("erase from journal: %w", err)
 		}
 	}
 	return nil
@@ -337,7 +353,9 @@ func dropped(table store.PersonTable) bool {
 func (e *eraser) callOff(ctx context.Context, tx store.Tx, rows []store.PersonRow) error {
 	triggers := make([]store.Trigger, len(rows))
 	for i, row := range rows {
-		triggers[i] = store.Trigger{ID: row.Key, State: store.TriggerCancelled, EndedAt: e.Now().UTC(), Reason: "the person was erased"}
+		triggers[i] = store.Trigger{
+			ID: row.Key, State: store.TriggerCancelled, EndedAt: e.Now().UTC(), Reason: "the person was erased",
+		}
 	}
 	_, err := tx.EndTriggers(ctx, triggers)
 	return err
@@ -346,9 +364,6 @@ func (e *eraser) callOff(ctx context.Context, tx store.Tx, rows []store.PersonRo
 func (e *eraser) write(ctx context.Context, fn func(store.Tx) error) error {
 	if err := e.Store.Write(ctx, fn); err != nil {
 		return fmt.Errorf("write: %w", err)
-	}
-	if e.Committed != nil {
-		e.Committed()
 	}
 	return nil
 }
@@ -373,6 +388,9 @@ func (e *eraser) certify(ctx context.Context) error {
 		return fmt.Errorf("write certificate: %w", err)
 	}
 	e.erasure.Certificate = text
+	if e.Logger != nil {
+		e.Logger.Info("erased a person", "account", e.account, "erasure", e.erasure.ID, "calls", e.certificate.Calls)
+	}
 	return e.write(ctx, func(tx store.Tx) error { return tx.PutErasure(ctx, e.erasure) })
 }
 

@@ -176,7 +176,7 @@ func TestAPersonIsTakenOutOfEveryScenario(t *testing.T) {
 				for _, text := range []string{number, strings.TrimPrefix(id, "+"), string(record.External.Name)} {
 					requireGone(t, left, text, scenario)
 				}
-				require.True(t, strings.Contains(left, certificate.Pseudonym), scenario)
+				require.NotZero(t, strings.Count(left, certificate.Pseudonym), scenario)
 			}
 			after := b.calls(t, scenario)
 			require.Len(t, after, len(before))
@@ -186,7 +186,7 @@ func TestAPersonIsTakenOutOfEveryScenario(t *testing.T) {
 			}
 			left := b.everything(t, scenario)
 			require.Zero(t, b.take(t, scenario, bodies...), "%s: sent again", scenario)
-			require.True(t, left == b.everything(t, scenario), "%s: something changed", scenario)
+			require.Equal(t, left, b.everything(t, scenario), "%s: something changed", scenario)
 		}
 		require.Greater(t, erased, 40)
 		b.requireRebuilt(t)

@@ -10,7 +10,9 @@ import (
 
 // pairs are the members of a webhook that tell a number and the name that goes with it.
 var pairs = [][2]string{
-	{"self_target", "self_name"}, {"peer_target", "peer_name"}, {"from_display_target", "from_display_name"},
+	{"self_target", "self_name"},
+	{"peer_target", "peer_name"},
+	{"from_display_target", "from_display_name"},
 	{"to_display_target", "to_display_name"},
 }
 

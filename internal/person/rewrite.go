@@ -1,6 +1,7 @@
 package person
 
 import (
+	"bytes"
 	"encoding/json"
 	"regexp"
 	"strings"
@@ -16,7 +17,7 @@ func kept(key string) bool {
 }
 
 // inText finds what may be a number inside of a text.
-var inText = regexp.MustCompile(`\+?[0-9][0-9 ().\-/]{5,30}[0-9]`)
+var inText = regexp.MustCompile(`\+?\d[0-9 ().\-/]{5,30}\d`)
 
 // Text puts pseudonyms into a text: for all of it, or for the numbers that are in it.
 func Text(text string, find Finder) (string, bool) {
@@ -85,10 +86,7 @@ func Bytes(body []byte, find Finder) (rewritten []byte, changed bool) {
 			}
 			i = end
 		case c == '-' || c >= '0' && c <= '9':
-			end := i + 1
-			for end < len(body) && strings.IndexByte("0123456789.eE+-", body[end]) >= 0 {
-				end++
-			}
+			end := numberEnd(body, i)
 			if digits := string(body[i:end]); !kept(key) && len(digits) >= shortest {
 				if _, ok := find(digits); ok {
 					replace(i, end, []byte("0"))
@@ -103,6 +101,13 @@ func Bytes(body []byte, find Finder) (rewritten []byte, changed bool) {
 		return body, false
 	}
 	return append(out, body[done:]...), true
+}
+
+func numberEnd(body []byte, i int) int {
+	for i++; i < len(body) && strings.IndexByte("0123456789.eE+-", body[i]) >= 0; {
+		i++
+	}
+	return i
 }
 
 func stringEnd(body []byte, i int) int {
@@ -136,7 +141,7 @@ func quote(text string, original []byte, was string) []byte {
 	if raw := original[1 : len(original)-1]; string(raw) == was {
 		return quoted // nothing was escaped
 	}
-	if plain, err := json.Marshal(was); err != nil || string(plain) == string(original) {
+	if plain, err := json.Marshal(was); err != nil || bytes.Equal(plain, original) {
 		return quoted // only what must be
 	}
 	const hex = "0123456789abcdef"

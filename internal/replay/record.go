@@ -45,7 +45,7 @@ func Record(w io.Writer, webhook Webhook) error {
 
 // standsInALine says whether a body can stand in a line of JSON as it is, and is read back byte for byte.
 func standsInALine(body []byte) bool {
-	return len(body) > 0 && body[0] != '"' && bytes.IndexAny(body, "\r\n") < 0 && len(bytes.TrimSpace(body)) == len(body) &&
+	return len(body) > 0 && body[0] != '"' && !bytes.ContainsAny(body, "\r\n") && len(bytes.TrimSpace(body)) == len(body) &&
 		utf8.Valid(body) && json.Valid(body)
 }
 

@@ -31,15 +31,20 @@ type PersonColumn struct {
 // PersonColumns says for each table which columns these are, and which one expression names a row. Of the key adapters
 // make a text. For adapters and tests.
 var PersonColumns = map[PersonTable][]PersonColumn{
-	PersonOutbox:      {{Name: "record"}, {Name: "events"}},
-	PersonTriggers:    {{Name: "contact", Nullable: true}, {Name: "once_key", Nullable: true}, {Name: "occasion", Bytes: true}, {Name: "reason"}},
-	PersonRequests:    {{Name: "spec", Bytes: true}, {Name: "last_error"}},
-	PersonBroadcasts:  {{Name: "spec", Bytes: true}},
-	PersonMarks:       {{Name: "key"}},
-	PersonSubscribers: {{Name: "id"}, {Name: "phone"}, {Name: "email"}, {Name: "first_name"}, {Name: "last_name"}, {Name: "locale"}, {Name: "avatar"}, {Name: "data", Nullable: true}},
-	PersonTopics:      {{Name: "subscriber_id"}},
-	PersonAnswers:     {{Name: "body", Bytes: true}},
-	PersonQuarantine:  {{Name: "body", Bytes: true}, {Name: "reason"}},
+	PersonOutbox: {{Name: "record"}, {Name: "events"}},
+	PersonTriggers: {
+		{Name: "contact", Nullable: true}, {Name: "once_key", Nullable: true}, {Name: "occasion", Bytes: true}, {Name: "reason"},
+	},
+	PersonRequests:   {{Name: "spec", Bytes: true}, {Name: "last_error"}},
+	PersonBroadcasts: {{Name: "spec", Bytes: true}},
+	PersonMarks:      {{Name: "key"}},
+	PersonSubscribers: {
+		{Name: "id"}, {Name: "phone"}, {Name: "email"}, {Name: "first_name"}, {Name: "last_name"}, {Name: "locale"}, {Name: "avatar"},
+		{Name: "data", Nullable: true},
+	},
+	PersonTopics:     {{Name: "subscriber_id"}},
+	PersonAnswers:    {{Name: "body", Bytes: true}},
+	PersonQuarantine: {{Name: "body", Bytes: true}, {Name: "reason"}},
 }
 
 // PersonTables are all of them.

@@ -16,7 +16,7 @@ const replaced = "scrubbed"
 // ownWord is what the PBX's own words look like. Anything else in such a member may be somebody's words.
 var ownWord = regexp.MustCompile(`^\s*([A-Za-z][A-Za-z0-9_]{0,63}|[A-Z][A-Z0-9_ -]{0,63})\s*$`)
 
-var fewDigits = regexp.MustCompile(`^\s*[0-9]{1,4}\s*$`)
+var fewDigits = regexp.MustCompile(`^\s*\d{1,4}\s*$`)
 
 // pseudonym gives what stands for a text of a kind.
 type pseudonym func(k kind, text string) string
@@ -118,12 +118,13 @@ func (w *writer) list(k kind, value json.RawMessage) {
 	var all []any
 	w.out = append(w.out, '[')
 	if k == words && json.Unmarshal(value, &all) == nil {
-		written := 0
+		written := false
 		for _, one := range all {
 			if text, ok := one.(string); ok {
-				if written++; written > 1 {
+				if written {
 					w.out = append(w.out, ',')
 				}
+				written = true
 				w.text(w.stands(word, text))
 			}
 		}

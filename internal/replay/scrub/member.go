@@ -21,6 +21,9 @@ const (
 	campaignID
 )
 
+// inProject is the object that tells the project.
+const inProject = "project"
+
 // members says what is known of a webhook's members, wherever in it they stand. The PBX's documentation and docs/pbx.md
 // name them; a new field of package dialog needs its line here (a test looks).
 var members = map[string]kind{
@@ -38,19 +41,19 @@ var members = map[string]kind{
 
 	"tenant_user": object, "username": username, "display_name": name, "outbound_name": name, "outbound_number": address,
 	"firstname": name, "surname": name,
-	"project": object, "anonymous": object, "presentation_number": address,
+	inProject: object, "anonymous": object, "presentation_number": address,
 }
 
 // kindOf says what a member is, in an object of that name ("" for the webhook itself).
 func kindOf(parent, key string) kind {
 	switch {
-	case key == "id" && parent == "project":
+	case parent == inProject && key == "id":
 		return projectID
 	case key == "id" && parent == "tenant_user":
 		return userID
 	case key == "id" && parent == "data":
 		return caseID
-	case key == "name" && parent == "project":
+	case parent == inProject && key == "name":
 		return project
 	}
 	return members[key]

@@ -132,8 +132,8 @@ func keepOrder(webhooks []replay.Webhook, bodies map[[32]byte][]byte) {
 
 // inStretch gives a body whose hash lies in the i-th of n stretches of all hashes.
 func inStretch(scrubbed []byte, i, n int) []byte {
-	const whole = uint64(1) << 32
-	begin, end := whole*uint64(i)/uint64(n), whole*uint64(i+1)/uint64(n)
+	const whole = int64(1) << 32
+	begin, end := whole*int64(i)/int64(n), whole*int64(i+1)/int64(n)
 	for nonce := 0; ; nonce++ {
 		tried := slices.Clone(scrubbed[:len(scrubbed)-1])
 		if len(tried) > 1 {
@@ -141,7 +141,7 @@ func inStretch(scrubbed []byte, i, n int) []byte {
 		}
 		tried = append(strconv.AppendInt(append(tried, `"scrub":`...), int64(nonce), 10), '}')
 		hash := sha256.Sum256(tried)
-		if place := uint64(binary.BigEndian.Uint32(hash[:])); place >= begin && place < end {
+		if place := int64(binary.BigEndian.Uint32(hash[:])); place >= begin && place < end {
 			return tried
 		}
 	}

@@ -77,7 +77,7 @@ func (t *tx) RewriteRows(ctx context.Context, account string, table store.Person
 	}
 	query := fmt.Sprintf("update %s set %s where account = $1 and %s = %s", table, strings.Join(sets, ", "), key, given)
 	for _, row := range rows {
-		args := []any{account, row.Key}
+		args := append(make([]any, 0, 2+len(row.Values)), account, row.Key)
 		for _, value := range row.Values {
 			args = append(args, append([]byte{}, value...))
 		}
@@ -118,7 +118,8 @@ func (t *tx) putRanks(ctx context.Context, entries []*store.Entry) error {
 		if entry.Rank == [32]byte{} || entry.Duplicate {
 			continue
 		}
-		if err := t.exec(ctx, "append to journal", `update journal set rank = $2 where id = $1`, entry.ID, entry.Rank[:]); err != nil {
+		err := t.exec(ctx, "append to journal", `update journal set rank = $2 where id = $1`, entry.ID, entry.Rank[:])
+		if err != nil {
 			return err
 		}
 	}

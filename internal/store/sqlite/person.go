@@ -173,7 +173,8 @@ func erasuresOf(rows []erasureRow) ([]store.Erasure, error) {
 	erasures := make([]store.Erasure, len(rows))
 	for i, row := range rows {
 		erasures[i] = store.Erasure{
-			ID: row.ID, Account: row.Account, At: momentOf(row.ErasedAt), Pseudonym: row.Pseudonym, GuardUntil: momentOf(row.GuardUntil),
+			ID: row.ID, Account: row.Account, At: momentOf(row.ErasedAt), Pseudonym: row.Pseudonym,
+			GuardUntil: momentOf(row.GuardUntil),
 		}
 		if row.Marks != nil {
 			if err := json.Unmarshal([]byte(*row.Marks), &erasures[i].Marks); err != nil {
