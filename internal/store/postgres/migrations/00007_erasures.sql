@@ -32,6 +32,6 @@ comment on column erasure_secret.secret is 'The salt.';
 
 alter table journal add column rank bytea check (octet_length(rank) = 32);
 comment on column journal.rank is 'What orders it among entries that contradict it, where that is not sha256: the hash of the body before a person was taken out; else null.';
-comment on table journal is 'Every webhook and everything else that changes a call, in the order of arrival. Append only, but that a person may be taken out of a body; all other tables can be worked out again from it.';
+comment on table journal is 'Every webhook and everything else that changes a call, in the order of arrival. Append only, but for what retention removes, and that a person may be taken out of a body; all other tables can be worked out again from it.';
 comment on column journal.body is 'The body byte for byte as received, but that a person may have been taken out (rank is not null then); bytes, because it need not be valid UTF-8.';
-comment on table outbox is 'What is to be published, and the history of what was: one row for each change of a call, and for each trigger that published something. Append only, but that a person may be taken out.';
+comment on table outbox is 'What is to be published, and the history of what was: one row for each change of a call, and for each trigger that published something. Append only, but for what retention removes, and that a person may be taken out.';
