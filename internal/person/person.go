@@ -64,21 +64,28 @@ func digitsOf(text string) string {
 	}, text)
 }
 
-// Guard recognises persons by marks: HMACs by a secret, so that the numbers and names need not be kept.
+// remembered is how many texts that are nobody's are remembered.
+const remembered = 8192
+
+// Guard recognises persons by marks: HMACs by a secret, so that the numbers and names need not be kept. It is used by one
+// goroutine at a time.
 type Guard struct {
 	secret []byte
 	region string
 	marks  map[string]string // pseudonym, by mark
 	keys   map[string]string // of the endings, by pseudonym
+	// seen remembers which texts are nobody's, by account and text: the same few come in nearly every webhook.
+	seen map[[2]string]bool
 }
 
 // NewGuard makes a Guard that recognises nobody yet.
 func NewGuard(secret []byte, region string) *Guard {
-	return &Guard{secret: secret, region: region, marks: map[string]string{}, keys: map[string]string{}}
+	return &Guard{secret: secret, region: region, marks: map[string]string{}, keys: map[string]string{}, seen: map[[2]string]bool{}}
 }
 
 // Add makes it recognise a person by marks, of which one begins with KeyPrefix.
 func (g *Guard) Add(pseudonym string, marks []string) {
+	clear(g.seen)
 	for _, mark := range marks {
 		if strings.HasPrefix(mark, KeyPrefix) {
 			g.keys[pseudonym] = mark
@@ -128,15 +135,19 @@ func (g *Guard) Numbers(account string) Finder {
 func (g *Guard) NumbersAndNames(account string) Finder {
 	numbers := g.Numbers(account)
 	return func(text string) (string, bool) {
+		if g.seen[[2]string{account, text}] || strings.TrimSpace(text) == "" {
+			return "", false
+		}
 		if pseudonym, ok := numbers(text); ok {
 			return pseudonym, true
-		}
-		if strings.TrimSpace(text) == "" {
-			return "", false
 		}
 		if pseudonym := g.marks[g.NameMark(account, text)]; pseudonym != "" {
 			return pseudonym + g.ending(pseudonym, text), true
 		}
+		if len(g.seen) >= remembered {
+			clear(g.seen)
+		}
+		g.seen[[2]string{account, text}] = true
 		return "", false
 	}
 }
