@@ -10,6 +10,7 @@ import (
 	"github.com/nats-io/nats.go"
 
 	"webhookd/internal/config"
+	"webhookd/internal/local"
 	"webhookd/internal/replay"
 )
 
@@ -59,7 +60,7 @@ func (d *demo) run(ctx context.Context) {
 
 // show feeds the call in and prints its events until every call that began is settled.
 func (d *demo) show(ctx context.Context) error {
-	source, err := localNATS(d.config, d.service.NATSURL())
+	source, err := local.NATS(d.config, d.service.NATSURL())
 	if err != nil {
 		return err
 	}
@@ -92,7 +93,7 @@ func (d *demo) send(ctx context.Context) error {
 		return err
 	}
 	defer func() { _ = file.Close() }()
-	trust, err := localTrust(d.config)
+	trust, err := local.Trust(d.config)
 	if err != nil {
 		return err
 	}

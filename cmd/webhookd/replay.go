@@ -11,6 +11,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"webhookd/internal/config"
+	"webhookd/internal/local"
 	"webhookd/internal/replay"
 )
 
@@ -82,9 +83,9 @@ func (f replayFlags) options(set *setup) (replay.Options, error) {
 		options.Header = cfg.WebhookHeader
 	}
 	if options.URL == "" {
-		options.URL = localURL(cfg)
-		if options.TLS, err = localTrust(cfg); err != nil {
-			return replay.Options{}, err
+		options.URL = local.URL(cfg)
+		if options.TLS, err = local.Trust(cfg); err != nil {
+			return replay.Options{}, cannotBegin(err)
 		}
 		// A secret of this machine's set-up goes to this machine's service only.
 		if options.Secret == "" {

@@ -14,6 +14,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"webhookd/internal/config"
+	"webhookd/internal/local"
 )
 
 // askTimeout bounds the one request of a command.
@@ -48,12 +49,14 @@ func (f *serviceFlags) fill(cfg config.Config) (err error) {
 	if f.url != "" {
 		return nil
 	}
-	f.url = localURL(cfg)
+	f.url = local.URL(cfg)
 	if f.secret == "" {
 		f.secret = firstSecret(cfg)
 	}
-	f.trust, err = localTrust(cfg)
-	return err
+	if f.trust, err = local.Trust(cfg); err != nil {
+		return cannotBegin(err)
+	}
+	return nil
 }
 
 // fillKey is fill for what asks for an API key: the first that is the account's, or the first of all where none was named.

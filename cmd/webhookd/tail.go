@@ -13,6 +13,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"webhookd/internal/config"
+	"webhookd/internal/local"
 	"webhookd/internal/natsbus"
 )
 
@@ -45,8 +46,8 @@ func newTail(proc process) *cobra.Command {
 		}
 		source := natsbus.Config{URL: flags.url}
 		if flags.url == "" {
-			if source, err = localNATS(cfg, ""); err != nil {
-				return err
+			if source, err = local.NATS(cfg, ""); err != nil {
+				return cannotBegin(err)
 			}
 		}
 		return tail(command.Context(), proc, source, flags)

@@ -30,9 +30,10 @@ var house = map[string][]string{
 		"tlsfile", "tracing", "trigger", "verify", "web",
 	},
 
-	"tlsfile": {},                                                                // certificates in files
-	"checkup": {"config", "doctor", "natsbus", "store/postgres", "store/sqlite"}, // finds out what doctor judges
+	"tlsfile": {},                                                                         // certificates in files
+	"checkup": {"config", "doctor", "local", "natsbus", "store/postgres", "store/sqlite"}, // finds out what doctor judges
 	"doctor":  {},
+	"local":   {"config", "natsbus"}, // how commands reach the service of their own set-up
 
 	"config": {"correlate", "dialog", "verify"},
 	"verify": {},                                                                 // who sent a webhook; it knows no account and no route

@@ -11,6 +11,7 @@ import (
 
 	"webhookd/internal/config"
 	"webhookd/internal/doctor"
+	"webhookd/internal/local"
 	"webhookd/internal/natsbus"
 	"webhookd/internal/store/postgres"
 	"webhookd/internal/store/sqlite"
@@ -99,7 +100,14 @@ func database(ctx context.Context, cfg config.Config, paths Paths) (doctor.Datab
 func broker(ctx context.Context, cfg config.Config) (doctor.NATS, *doctor.Clock) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	found := natsbus.Inspect(ctx, natsbus.Config{URL: cfg.NATSURL.Reveal(), Listen: cfg.NATSListen, Replicas: cfg.NATSReplicas})
+	reach, err := local.NATS(cfg, "")
+	if err != nil {
+		return doctor.NATS{
+			Where: cfg.NATSListen, Embedded: true, Replicas: 1, Trouble: doctor.Broken, Problem: err.Error(),
+		}, nil
+	}
+	reach.Replicas = cfg.NATSReplicas
+	found := natsbus.Inspect(ctx, reach, cfg.NATSURL.Empty())
 	// The embedded server is on this machine.
 	if !found.Told || found.Embedded {
 		return found.NATS, nil

@@ -11,7 +11,7 @@ type Listener struct{ Key, Address string }
 
 // Listeners are the addresses that a service of this set-up listens on; "" for one that it does not have.
 func (c Config) Listeners() []Listener {
-	listeners := []Listener{{"listen", c.Listen}, {"pprof_listen", c.PprofListen}}
+	listeners := []Listener{{"listen", c.Listen}, {"internal_listen", c.InternalListen}, {"pprof_listen", c.PprofListen}}
 	if c.NATSURL.Empty() {
 		listeners = append(listeners, Listener{"nats_listen", c.NATSListen}, Listener{"nats_websocket_listen", c.NATSWebSocketListen})
 	}
@@ -23,11 +23,11 @@ func (c Config) Loopback() bool { return loopback(c.Listen) }
 
 // secretKeys are the keys of which the value in the configuration file may be, or hold, a secret.
 var secretKeys = []string{
-	"webhook_secret", "api_keys", "read_tokens", "tokens", "accounts", "database_url", "nats_url", "resthooks",
+	"webhook_secret", "api_keys", "read_tokens", "tokens", "accounts", "database_url", "nats_url", "resthooks", "nats_users",
 }
 
 // SecretFiles gives the files that secrets were read from, sorted: the configuration file, if it sets a key that holds
-// secrets, and every secret_file.
+// secrets, every secret_file, and the keys of certificates and log-ins.
 func (c Config) SecretFiles() []string {
 	files := maps.Clone(c.secretFiles)
 	if files == nil {
@@ -36,6 +36,13 @@ func (c Config) SecretFiles() []string {
 	for _, key := range secretKeys {
 		if strings.HasPrefix(c.origins[key], "file ") {
 			files[c.file] = true
+		}
+	}
+	for _, file := range []string{
+		c.TLSKeyFile, c.NATSKeyFile, c.NATSListenKeyFile, c.NATSNkey, c.NATSCredentials,
+	} {
+		if file != "" {
+			files[file] = true
 		}
 	}
 	return slices.Sorted(maps.Keys(files))

@@ -25,25 +25,22 @@ type Inspection struct {
 // inspectTimeout bounds each question.
 const inspectTimeout = 5 * time.Second
 
-// Inspect finds out what there is to know of the NATS at config.URL, or of the embedded server of another process at
-// config.Listen, and makes nothing there. It tries once to connect.
-func Inspect(ctx context.Context, config Config) Inspection {
+// Inspect finds out what there is to know of the NATS at config.URL, which may be the embedded server of another process,
+// and makes nothing there. It tries once to connect.
+func Inspect(ctx context.Context, config Config, embedded bool) Inspection {
 	found := Inspection{NATS: doctor.NATS{
-		Where: redact(config.URL), Embedded: config.URL == "", Replicas: max(1, config.Replicas), Subjects: flow.StreamSubjects,
+		Where: redact(config.URL), Embedded: embedded, Replicas: max(1, config.Replicas), Subjects: flow.StreamSubjects,
 	}}
-	where := config.URL
-	if where == "" {
-		where = "nats://" + config.Listen
-		found.Where = config.Listen
+	if embedded {
+		_, found.Where, _ = strings.Cut(found.Where, "://")
 	}
 	options := []nats.Option{nats.Name("webhookd doctor"), nats.Timeout(inspectTimeout), nats.NoReconnect()}
-	if config.Credentials != "" {
-		options = append(options, nats.UserCredentials(config.Credentials))
+	login, err := config.Login()
+	if err != nil {
+		found.Trouble, found.Problem = doctor.Broken, err.Error()
+		return found
 	}
-	if config.RootCA != "" {
-		options = append(options, nats.RootCAs(config.RootCA))
-	}
-	conn, err := nats.Connect(where, options...)
+	conn, err := nats.Connect(config.URL, append(options, login...)...)
 	if err != nil {
 		found.Trouble, found.Problem = natsTrouble(err), strings.TrimPrefix(err.Error(), "nats: ")
 		return found

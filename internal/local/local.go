@@ -1,8 +1,11 @@
-package main
+// Package local says how the service that a configuration sets up is reached from the same machine, and how it is trusted:
+// for the commands that ask it.
+package local
 
 import (
 	"crypto/tls"
 	"crypto/x509"
+	"errors"
 	"fmt"
 	"net"
 	neturl "net/url"
@@ -13,8 +16,11 @@ import (
 	"webhookd/internal/natsbus"
 )
 
-// localURL is where the service that is set up here is found from this machine, with everything that it has.
-func localURL(cfg config.Config) string {
+// ErrNoReader says that the embedded NATS server has users, and none of them can be logged in as to look at everything.
+var ErrNoReader = errors.New("nobody of nats_users has a password and sees all accounts")
+
+// URL is where the service that is set up here is found from this machine, with everything that it has.
+func URL(cfg config.Config) string {
 	address, encrypted := cfg.Listen, cfg.TLSCertFile != ""
 	if cfg.InternalListen != "" {
 		address, encrypted = cfg.InternalListen, encrypted && !cfg.InternalOnLoopback()
@@ -41,10 +47,10 @@ func reachable(address string) string {
 	return net.JoinHostPort(host, port)
 }
 
-// localTrust is how the certificate of the service that is set up here is checked: it must be the one in tls_cert_file, or
+// Trust is how the certificate of the service that is set up here is checked: it must be the one in tls_cert_file, or
 // a new one from an authority that this machine trusts, for the same name. (The address at which it is asked is none of its
 // names.) It is nil without TLS.
-func localTrust(cfg config.Config) (*tls.Config, error) {
+func Trust(cfg config.Config) (*tls.Config, error) {
 	return trustOf(cfg.TLSCertFile, cfg.TLSKeyFile)
 }
 
@@ -54,11 +60,11 @@ func trustOf(certFile, keyFile string) (*tls.Config, error) {
 	}
 	pem, err := os.ReadFile(certFile)
 	if err != nil {
-		return nil, cannotBegin(fmt.Errorf("read certificate: %w", err))
+		return nil, fmt.Errorf("read certificate: %w", err)
 	}
 	pair, err := tls.LoadX509KeyPair(certFile, keyFile)
 	if err != nil {
-		return nil, cannotBegin(fmt.Errorf("read certificate: %w", err))
+		return nil, fmt.Errorf("read certificate: %w", err)
 	}
 	trust := &tls.Config{MinVersion: tls.VersionTLS12}
 	if trust.RootCAs, err = x509.SystemCertPool(); err != nil {
@@ -74,9 +80,9 @@ func trustOf(certFile, keyFile string) (*tls.Config, error) {
 	return trust, nil
 }
 
-// localNATS is how the NATS that is set up here is reached: the servers of nats_url, or the embedded server of a webhookd on
+// NATS is how the NATS that is set up here is reached: the servers of nats_url, or the embedded server of a webhookd on
 // this machine, at url if that is not empty, as the first of its users that has a password and sees all accounts.
-func localNATS(cfg config.Config, url string) (natsbus.Config, error) {
+func NATS(cfg config.Config, url string) (natsbus.Config, error) {
 	if !cfg.NATSURL.Empty() {
 		return natsbus.Config{
 			URL: cfg.NATSURL.Reveal(), Credentials: cfg.NATSCredentials, Nkey: cfg.NATSNkey, RootCA: cfg.NATSCAFile,
@@ -98,5 +104,5 @@ func localNATS(cfg config.Config, url string) (natsbus.Config, error) {
 			return made, nil
 		}
 	}
-	return made, &usageError{"nobody of nats_users has a password and sees all accounts: give --nats-url with one who may read"}
+	return made, ErrNoReader
 }
