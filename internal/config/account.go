@@ -94,33 +94,11 @@ func (c *Config) readAccount(node *yaml.Node) (account Account, err error) {
 	return account, eachPair(node, "what is set up for it", func(name string, value *yaml.Node) error {
 		switch name {
 		case "webhook_auth":
-			if value.Kind != yaml.SequenceNode {
-				return errors.New("webhook_auth is no list")
-			}
-			for i, element := range value.Content {
-				auth, err := c.readWebhookAuth(resolve(element))
-				if err != nil {
-					return fmt.Errorf("webhook_auth number %d (line %d): %w", i+1, element.Line, err)
-				}
-				account.WebhookAuth = append(account.WebhookAuth, auth)
-			}
-			if len(account.WebhookAuth) == 0 {
-				return errors.New("webhook_auth is empty; leave it out, and webhook_secret counts")
-			}
-			return nil
+			account.WebhookAuth, err = c.readWebhookAuths(value)
+			return err
 		case "webhook_sources":
-			texts, err := scalars(value, true)
-			if err != nil {
-				return fmt.Errorf("webhook_sources %w", err)
-			}
-			for _, text := range texts {
-				network, err := parseSource(text)
-				if err != nil {
-					return fmt.Errorf("webhook_sources: %w", err)
-				}
-				account.WebhookSources = append(account.WebhookSources, network)
-			}
-			return nil
+			account.WebhookSources, err = readSources(value)
+			return err
 		case "pbx_api":
 			account.PBXAPI, err = c.readPBXAPI(value)
 			if err != nil {
@@ -133,6 +111,40 @@ func (c *Config) readAccount(node *yaml.Node) (account Account, err error) {
 		}
 		return fmt.Errorf("%q is none of webhook_auth, webhook_sources, pbx_api and the keys of retention", name)
 	})
+}
+
+func (c *Config) readWebhookAuths(node *yaml.Node) ([]WebhookAuth, error) {
+	if node.Kind != yaml.SequenceNode {
+		return nil, errors.New("webhook_auth is no list")
+	}
+	ways := make([]WebhookAuth, 0, len(node.Content))
+	for i, element := range node.Content {
+		auth, err := c.readWebhookAuth(resolve(element))
+		if err != nil {
+			return nil, fmt.Errorf("webhook_auth number %d (line %d): %w", i+1, element.Line, err)
+		}
+		ways = append(ways, auth)
+	}
+	if len(ways) == 0 {
+		return nil, errors.New("webhook_auth is empty; leave it out, and webhook_secret counts")
+	}
+	return ways, nil
+}
+
+func readSources(node *yaml.Node) ([]netip.Prefix, error) {
+	texts, err := scalars(node, true)
+	if err != nil {
+		return nil, fmt.Errorf("webhook_sources %w", err)
+	}
+	networks := make([]netip.Prefix, 0, len(texts))
+	for _, text := range texts {
+		network, err := parseSource(text)
+		if err != nil {
+			return nil, fmt.Errorf("webhook_sources: %w", err)
+		}
+		networks = append(networks, network)
+	}
+	return networks, nil
 }
 
 func (c *Config) readWebhookAuth(node *yaml.Node) (WebhookAuth, error) {

@@ -13,7 +13,7 @@ type Listener struct{ Key, Address string }
 func (c Config) Listeners() []Listener {
 	listeners := []Listener{{"listen", c.Listen}, {"internal_listen", c.InternalListen}, {"pprof_listen", c.PprofListen}}
 	if c.NATSURL.Empty() {
-		listeners = append(listeners, Listener{"nats_listen", c.NATSListen}, Listener{"nats_websocket_listen", c.NATSWebSocketListen})
+		listeners = append(listeners, Listener{keyNATSListen, c.NATSListen}, Listener{keyNATSWebSocketListen, c.NATSWebSocketListen})
 	}
 	return listeners
 }

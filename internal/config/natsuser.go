@@ -18,6 +18,11 @@ type NATSUser struct {
 	origin  string // as in WebhookAuth
 }
 
+const (
+	keyNATSListen          = "nats_listen"
+	keyNATSWebSocketListen = "nats_websocket_listen"
+)
+
 // publicUser is the public key of an nkey user: base32 of a prefix, 32 bytes and a checksum.
 var publicUser = regexp.MustCompile(`^U[A-Z2-7]{55}$`)
 
@@ -111,7 +116,7 @@ func (c Config) checkNATS() error {
 		}
 	}
 	for _, one := range []struct{ key, address string }{
-		{"nats_listen", c.NATSListen}, {"nats_websocket_listen", c.NATSWebSocketListen},
+		{keyNATSListen, c.NATSListen}, {keyNATSWebSocketListen, c.NATSWebSocketListen},
 	} {
 		if one.address == "" || loopback(one.address) {
 			continue

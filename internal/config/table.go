@@ -92,8 +92,8 @@ var table = []option{
 		help: "Postgres, as postgres://user:password@host:port/database; empty: embedded SQLite",
 		more: "Special characters in a password must be percent-encoded. For another machine it has to say how the connection " +
 			"is protected: `?sslmode=verify-full&sslrootcert=/etc/webhookd/postgres-ca.pem` encrypts it and makes sure that it is " +
-			"the right server; `verify-ca` does not look at the host name, `require` at no certificate, and `disable` does not encrypt. " +
-			"`sslrootcert=system` takes the system's authorities; `sslcert` and `sslkey` are files of a certificate of ours.",
+			"the right server; `verify-ca` does not look at the host name, `require` at no certificate, and `disable` does " +
+			"not encrypt. `sslrootcert=system` takes the system's authorities; `sslcert` and `sslkey` are files of our own.",
 	}, func(c *Config) *URL { return &c.DatabaseURL }, parseDatabaseURL, URL.String),
 	field(option{
 		key: "commit_timeout", value: formDuration, fallback: "2s",
@@ -144,7 +144,7 @@ var table = []option{
 		help: "PEM file of the key of nats_cert_file",
 	}, func(c *Config) *string { return &c.NATSKeyFile }, parseAny, quote),
 	field(option{
-		key: "nats_listen", value: formAddress, fallback: "127.0.0.1:4222",
+		key: keyNATSListen, value: formAddress, fallback: "127.0.0.1:4222",
 		help: "address of the embedded NATS server",
 		more: "Unused when `nats_url` is set. Without `nats_users` the embedded server asks nobody who they are; an address " +
 			"that is not on the loopback interface takes `nats_users` and `nats_listen_cert_file`. Port 0 takes any free port.",
@@ -169,7 +169,7 @@ var table = []option{
 		show: showNATSUsers,
 	},
 	field(option{
-		key: "nats_websocket_listen", value: formAddress,
+		key: keyNATSWebSocketListen, value: formAddress,
 		help: "address of the embedded NATS server for clients in browsers (WebSocket); empty: none",
 		more: "Unused when `nats_url` is set. Pages may read events and live calls there, and ask, but not publish; with " +
 			"`nats_users` they log in. What an address takes that is not on the loopback interface is as with `nats_listen`. " +

@@ -41,9 +41,9 @@ func (e *Engine) guarded(ctx context.Context, tx store.Tx, now time.Time) (*guar
 	return g, nil
 }
 
-// disguise takes persons who were erased out of webhooks, and the PBX's own records, of their calls that come only now. A webhook that was taken in
-// before becomes the body that it was made into then, and so is a duplicate. What tells of a call that began after the
-// erasure is left as it is.
+// disguise takes persons who were erased out of webhooks, and the PBX's own records, of their calls that come only now. A
+// webhook that was taken in before becomes the body that it was made into then, and so is a duplicate. What tells of a call
+// that began after the erasure is left as it is.
 func (e *Engine) disguise(ctx context.Context, tx store.Tx, now time.Time, pieces []*Piece) error {
 	g, err := e.guarded(ctx, tx, now)
 	if err != nil || g.Empty() {

@@ -41,7 +41,7 @@ type Cluster struct {
 func (c *Cluster) UseTLS(certFile, keyFile string) {
 	c.t.Helper()
 	for name, from := range map[string]string{"server.crt": certFile, "server.key": keyFile, "pg_hba.conf": ""} {
-		data := []byte("hostssl all all 127.0.0.0/8 trust\n")
+		data := []byte("hostssl postgres all 127.0.0.0/8 trust\n")
 		if from != "" {
 			var err error
 			if data, err = os.ReadFile(from); err != nil {
