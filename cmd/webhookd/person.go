@@ -36,7 +36,7 @@ func newExport(proc process) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return withPersons(command.Context(), proc, cfg, func(persons *erase.Service) error {
+		return withPersons(command.Context(), proc, cfg, false, func(persons *erase.Service) error {
 			export, err := persons.Export(command.Context(), account, number)
 			if err != nil {
 				return err
@@ -60,7 +60,8 @@ func newErase(proc process) *cobra.Command {
 			personNeedsTheDatabase + "DELETE /v1/contacts/{number}.",
 		Args: cobra.NoArgs,
 	}
-	flags := addSetupFlags(command, proc, "data_dir", "database_url", "default_region", "ring_limit", "call_limit")
+	flags := addSetupFlags(command, proc, "data_dir", "database_url", "default_region", "ring_limit", "call_limit",
+		"nats_url", "nats_credentials", "nats_nkey", "nats_ca_file", "nats_cert_file", "nats_key_file")
 	addPersonFlags(command, &number, &account)
 	command.Flags().BoolVar(&yes, "yes", false, "do it")
 	command.Flags().BoolVar(&dryRun, "dry-run", false, "change nothing, only say what would be changed")
@@ -72,7 +73,7 @@ func newErase(proc process) *cobra.Command {
 		if yes == dryRun {
 			return &usageError{"erase cannot be undone: it needs --yes, or --dry-run to see what it would do"}
 		}
-		return withPersons(command.Context(), proc, cfg, func(persons *erase.Service) error {
+		return withPersons(command.Context(), proc, cfg, true, func(persons *erase.Service) error {
 			certificate, err := persons.Erase(command.Context(), account, number, dryRun)
 			if err != nil {
 				return err
@@ -88,8 +89,8 @@ func addPersonFlags(command *cobra.Command, number, account *string) {
 	command.Flags().StringVar(account, "account", httpapi.DefaultAccount, "the `account`")
 }
 
-func withPersons(ctx context.Context, proc process, cfg config.Config, work func(*erase.Service) error) error {
-	err := app.Persons(ctx, cfg, newLogger(cfg, proc.err), work)
+func withPersons(ctx context.Context, proc process, cfg config.Config, erasing bool, work func(*erase.Service) error) error {
+	err := app.Persons(ctx, cfg, newLogger(cfg, proc.err), erasing, work)
 	switch {
 	case errors.Is(err, sqlite.ErrInUse):
 		return &beginError{fmt.Errorf("%w: stop the service first, or ask it over HTTP (/v1/contacts)", err)}

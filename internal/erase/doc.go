@@ -48,6 +48,14 @@ type Service struct {
 	Region string
 	Now    func() time.Time
 	Logger *slog.Logger // nil: nothing is logged
+	// Stream is where published events are; nil: they are not reached.
+	Stream Stream
+}
+
+// Stream takes published events back; natsbus.Bus is one.
+type Stream interface {
+	// Expunge removes the events of an account of which about says so, and says how many. After an error some may be.
+	Expunge(ctx context.Context, account string, about func(body []byte) bool) (removed int, err error)
 }
 
 // whoever finds a person by the number itself.

@@ -31,6 +31,9 @@ type Certificate struct {
 	Calls     int                   `json:"calls"`
 	OpenCalls int                   `json:"open_calls"`
 	Tables    map[string]TableCount `json:"tables"` // by table, those without any left out
+	// StreamMessages is how many published events were removed from the stream, and is not known in a dry run; null where they
+	// could not be looked at, which NotReached says then.
+	StreamMessages *int `json:"stream_messages"`
 	// LateUntil is until when webhooks of these calls that come late, or once more, are recognised and treated alike.
 	LateUntil  time.Time    `json:"late_until"`
 	NotReached []NotReached `json:"not_reached"`
@@ -52,9 +55,8 @@ type NotReached struct {
 // notReached are the places outside of the database, or out of its sight.
 var notReached = []NotReached{
 	{
-		"the stream FLOW_TRIGGERS", "Events that were published before are not taken back.",
-		"The stream keeps them 7 days; \"nats stream purge\" removes them at once. Events that waited to be published at that " +
-			"moment go out as they were.",
+		"events that were on their way to the stream", "What waited to be published at that moment went out as it was.",
+		"The stream keeps them 7 days; the same erasure again removes them.",
 	},
 	{"readers of the stream and of call-outs", "What left webhookd is with whoever got it.", "Ask them."},
 	{"backups and replicas of the database", "They are copies.", "As long as they are kept."},
@@ -66,6 +68,12 @@ var notReached = []NotReached{
 	{"handlers", "A definition may name a number; who wrote it can change it.", "Until it is changed."},
 	{"logs", "webhookd writes no numbers or names above the level debug; proxies before it may.", "As long as they are kept."},
 	{"the PBX", "It has its own records.", "Ask it."},
+}
+
+// stayed is the stream, where it could not be looked at.
+var stayed = NotReached{
+	"the stream FLOW_TRIGGERS", "NATS could not be reached, or not for long enough: events that were published are still there.",
+	"The stream keeps them 7 days. The same erasure again removes them, and \"nats stream purge\" removes all.",
 }
 
 // eraser is one erasure under way.
@@ -106,7 +114,37 @@ func (s *Service) Erase(ctx context.Context, account, number string, dryRun bool
 			return Certificate{}, fmt.Errorf("erase from %s: %w", table, err)
 		}
 	}
+	e.stream(ctx)
 	return e.certificate, e.certify(ctx)
+}
+
+// stream takes events back that were published. Without NATS everything else is erased all the same.
+func (e *eraser) stream(ctx context.Context) {
+	if e.dryRun {
+		return
+	}
+	if e.Stream == nil {
+		e.certificate.NotReached = append([]NotReached{stayed}, notReached...)
+		return
+	}
+	// What is left of the time is for the certificate.
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, time.Until(deadline)/2)
+		defer cancel()
+	}
+	removed, err := e.Stream.Expunge(ctx, e.account, func(body []byte) bool {
+		_, hit := person.Bytes(body, e.all)
+		return hit
+	})
+	if err != nil {
+		if e.Logger != nil {
+			e.Logger.WarnContext(ctx, "published events are not erased", "erasure", e.certificate.ID, "error", err)
+		}
+		e.certificate.NotReached = append([]NotReached{stayed}, notReached...)
+		return
+	}
+	e.certificate.StreamMessages = &removed
 }
 
 // begin decides the pseudonym and lets every instance recognise the person from now on.

@@ -34,12 +34,12 @@ func (d *description) contacts() {
 		answers(200, "The certificate. It is kept, too, without the number.", structure(object{
 			"id": object{"type": "string", "format": "uuid"}, "account": object{"type": "string"}, "erased_at": instant,
 			"dry_run": object{"type": "boolean"}, "pseudonym": object{"type": "string", "pattern": "^erased-[0-9a-f]{12}$"}, "calls": number(0),
-			"open_calls": number(0), "late_until": instant,
+			"open_calls": number(0), "stream_messages": orNull(number(0)), "late_until": instant,
 			"tables":      object{"type": "object", "additionalProperties": structure(object{"rewritten": number(0), "removed": number(0)})},
 			"not_reached": list(structure(object{"where": object{"type": "string"}, "why": object{"type": "string"}, "until": object{"type": "string"}})),
 		}), map[string]any{"one": object{
 			"id": "9d1f6c0e-3c0a-4d57-9a5b-0c4a6f0a8f11", "account": "default", "erased_at": "2026-01-02T03:04:05Z", "dry_run": false,
-			"pseudonym": "erased-3f2a9c41d0e7", "calls": 1, "open_calls": 0, "late_until": "2026-02-01T03:04:05Z",
+			"pseudonym": "erased-3f2a9c41d0e7", "calls": 1, "open_calls": 0, "stream_messages": 17, "late_until": "2026-02-01T03:04:05Z",
 			"tables":      object{"journal": object{"rewritten": 3, "removed": 0}},
 			"not_reached": []any{object{"where": "backups", "why": "They are copies.", "until": "As long as they are kept."}},
 		}})

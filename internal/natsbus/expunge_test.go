@@ -1,0 +1,52 @@
+package natsbus_test
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"webhookd/internal/flow"
+	"webhookd/internal/natsbus"
+)
+
+func TestEventsAreTakenOffTheStream(t *testing.T) {
+	t.Parallel()
+	bus, ctx := embedded(t), testContext(t)
+	const each = 1200 // more than two pages
+	for i := range each {
+		for _, account := range []string{"acme", "other"} {
+			body := fmt.Appendf(nil, `{"n":%d,"who":"%d"}`, i, i%7)
+			require.NoError(t, bus.Publish(ctx, flow.Message{
+				Subject: flow.Subject(account, "call_started"), ID: fmt.Sprint(account, i), Body: body,
+			}))
+		}
+	}
+	about := func(body []byte) bool { return bytes.Contains(body, []byte(`"who":"3"`)) }
+	want := 0
+	for i := range each {
+		if i%7 == 3 {
+			want++
+		}
+	}
+	removed, err := bus.Expunge(ctx, "acme", about)
+	require.NoError(t, err)
+	require.Equal(t, want, removed)
+	require.EqualValues(t, 2*each-want, stored(t, bus), "another account's stay")
+	removed, err = bus.Expunge(ctx, "acme", about)
+	require.NoError(t, err)
+	require.Zero(t, removed)
+	removed, err = bus.Expunge(ctx, "nobody", about)
+	require.NoError(t, err)
+	require.Zero(t, removed)
+
+	ended, cancel := context.WithCancel(ctx)
+	cancel()
+	_, err = bus.Expunge(ended, "other", about)
+	require.ErrorIs(t, err, context.Canceled)
+	away := open(t, natsbus.Config{URL: "nats://127.0.0.1:1"})
+	_, err = away.Expunge(ctx, "acme", about)
+	require.ErrorIs(t, err, natsbus.ErrDisconnected)
+}
