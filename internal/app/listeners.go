@@ -23,12 +23,14 @@ func (a *App) newServers(cfg httpapi.Config) error {
 		a.http = httpapi.New(outside)
 		return nil
 	}
-	outside.Public = true
+	// A proxy may be before it, whose clients are not this machine's.
+	outside.Public, outside.GuardReads = true, true
 	a.http = httpapi.New(outside)
 	cfg.Profiles = profiles()
 	if cfg.GuardReads = !loopback(a.internal.Addr()); cfg.GuardReads {
 		cfg.TLS = encryption
 	}
+	cfg.LocalOnly = !cfg.GuardReads && !a.cfg.Readable()
 	a.inside = httpapi.New(cfg)
 	return nil
 }

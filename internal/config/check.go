@@ -12,6 +12,10 @@ const shortSecret = 16
 // Check looks at the rules that hold between keys; what one key can say by itself was checked when it was read. It
 // returns an *Error.
 func (c Config) Check() error {
+	if len(c.WebhookSecrets) == 0 && !c.Guarded() && c.InternalListen != "" && !loopback(c.InternalListen) {
+		return errorf("internal_listen", c.origin("internal_listen"), "%s can be reached from other machines, takes webhooks, too, "+
+			"and no webhook_secret is set: set one, or listen on 127.0.0.1", c.InternalListen)
+	}
 	if len(c.WebhookSecrets) == 0 && !c.Guarded() && !loopback(c.Listen) {
 		return errorf("listen", c.origin("listen"),
 			"%s can be reached from other machines, and no webhook_secret is set: set one, or listen on 127.0.0.1", c.Listen)
@@ -50,7 +54,7 @@ func (c Config) checkInternal() error {
 	if c.InternalListen == c.Listen && !strings.HasSuffix(c.Listen, ":0") {
 		return errorf("internal_listen", c.origin("internal_listen"), "%s is also listen: give each an address of its own", c.Listen)
 	}
-	if !loopback(c.InternalListen) && !c.readable() {
+	if !loopback(c.InternalListen) && !c.Readable() {
 		return errorf("internal_listen", c.origin("internal_listen"), "%s can be reached from other machines, and nothing says who "+
 			"may read: set read_tokens, or listen on 127.0.0.1", c.InternalListen)
 	}
@@ -60,8 +64,8 @@ func (c Config) checkInternal() error {
 // InternalOnLoopback says whether only this machine can reach InternalListen.
 func (c Config) InternalOnLoopback() bool { return loopback(c.InternalListen) }
 
-// readable says whether there is a token that reads.
-func (c Config) readable() bool {
+// Readable says whether there is a token that reads.
+func (c Config) Readable() bool {
 	return len(c.ReadTokens) > 0 || slices.ContainsFunc(c.Tokens, func(token Token) bool { return token.Has(ScopeRead) })
 }
 
@@ -162,7 +166,7 @@ func (c Config) exposed() []string {
 		warnings = append(warnings, "internal_listen: "+c.InternalListen+" is not encrypted, and tokens, numbers and names go over "+
 			"it: set tls_cert_file, unless nobody else is on that network")
 	}
-	if len(c.TrustedProxies) > 0 && loopback(c.Listen) && c.InternalListen == "" && !c.readable() {
+	if len(c.TrustedProxies) > 0 && loopback(c.Listen) && c.InternalListen == "" && !c.Readable() {
 		warnings = append(warnings, "read_tokens: there are none, so whoever reaches this service through its proxy can read all "+
 			"calls: set read_tokens, or internal_listen")
 	}

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 
 	"go.yaml.in/yaml/v3"
@@ -22,6 +23,9 @@ const (
 	keyNATSListen          = "nats_listen"
 	keyNATSWebSocketListen = "nats_websocket_listen"
 )
+
+// ownNATSUsers are users that the embedded server has by itself.
+var ownNATSUsers = []string{"webhookd", "program", "page"}
 
 // publicUser is the public key of an nkey user: base32 of a prefix, 32 bytes and a checksum.
 var publicUser = regexp.MustCompile(`^U[A-Z2-7]{55}$`)
@@ -58,6 +62,9 @@ func (c *Config) readNATSUser(node *yaml.Node) (user NATSUser, err error) {
 	user.Name, user.Account, user.Nkey = texts["name"], texts["account"], texts["nkey"]
 	if !resthookName.MatchString(user.Name) {
 		return NATSUser{}, errors.New("needs a name (1 to 64 of a-z 0-9 . _ -, a letter or digit first)")
+	}
+	if slices.Contains(ownNATSUsers, user.Name) {
+		return NATSUser{}, fmt.Errorf("the name %s is webhookd's own; take another one", user.Name)
 	}
 	if user.Account != "" && !accountName.MatchString(user.Account) {
 		return NATSUser{}, fmt.Errorf("%q is no account (1 to 64 of A-Z a-z 0-9 _ -)", user.Account)

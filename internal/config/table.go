@@ -72,7 +72,7 @@ var table = []option{
 	}, func(c *Config) *string { return &c.TLSKeyFile }, parseAny, quote),
 	field(option{
 		key: "max_connections", value: formNumber, fallback: "4096",
-		help: "connections that may be open at once, at each address; one more is answered 503 and closed",
+		help: "connections that may be open at once, at each address; one more is answered 503 and closed, or just closed with TLS",
 		more: "From 16 to 1000000. Each takes a file descriptor: the limit of the process has to leave room.",
 	}, func(c *Config) *int { return &c.MaxConnections }, parseConnections, number),
 	field(option{

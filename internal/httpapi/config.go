@@ -100,6 +100,9 @@ type Config struct {
 	// Public leaves everything out but what those outside need: handing in webhooks, the trigger API (without its handlers),
 	// and whether the server is there. It is for a listener that the internet reaches, beside another one for the rest.
 	Public bool
+	// LocalOnly keeps web pages in browsers of this machine out: for a listener on loopback where nobody is asked who reads.
+	// Without webhook secrets it is always so.
+	LocalOnly bool
 	// TLS is how connections are encrypted; nil: they are not.
 	TLS *tls.Config
 	// Answered, if not nil, is told of every request that brought, or would have brought, a webhook: for which account,

@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"crypto/tls"
+	"errors"
 	"io"
 	"net"
 	"net/netip"
@@ -52,7 +53,7 @@ func (l *connections) Accept() (net.Conn, error) {
 		if err != nil {
 			return nil, err //nolint:wrapcheck // fasthttp tells a closed listener by its error
 		}
-		c := &connection{Conn: raw, owner: l, from: l.counted(raw.RemoteAddr())}
+		c := &connection{Conn: raw, raw: raw, owner: l, from: l.counted(raw.RemoteAddr())}
 		if l.encryption != nil {
 			c.Conn = tls.Server(raw, l.encryption) // it shakes hands when the first byte is read, which readTimeout bounds
 		}
@@ -131,13 +132,14 @@ func (l *connections) cut() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for c := range l.open {
-		_ = c.Conn.Close()
+		_ = c.raw.Close() // without a farewell over TLS, which a client could hold up
 	}
 }
 
 // connection is one client's connection.
 type connection struct {
 	net.Conn
+	raw    net.Conn // below TLS
 	owner  *connections
 	from   string // under what it is counted; "" if it is not
 	heard  bool   // a byte has come in; guarded by owner.mu
@@ -158,6 +160,23 @@ func (c *connection) Read(p []byte) (int, error) {
 		c.owner.mu.Unlock()
 	}
 	return n, err //nolint:wrapcheck // it stands in for the connection, errors and all
+}
+
+// errSilent says that a connection was to be written to before its TLS handshake: it has sent nothing yet.
+var errSilent = errors.New("no tls handshake yet")
+
+// Write writes to the client. What fasthttp has to say to a connection that is one too many, it says where it accepts
+// others: with TLS that would wait for a handshake there.
+func (c *connection) Write(p []byte) (int, error) {
+	if c.owner.encryption != nil {
+		c.owner.mu.Lock()
+		heard := c.heard
+		c.owner.mu.Unlock()
+		if !heard {
+			return 0, errSilent
+		}
+	}
+	return c.Conn.Write(p) //nolint:wrapcheck // it stands in for the connection, errors and all
 }
 
 // SetReadDeadline sets until when reads may take.

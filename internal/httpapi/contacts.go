@@ -23,8 +23,8 @@ func (s *Server) routeContacts() {
 	if s.cfg.Persons == nil {
 		return
 	}
-	s.app.Get(contactsRoute, s.guardChange, s.getContact)
-	s.app.Delete(contactsRoute, s.guardChange, s.deleteContact)
+	s.app.Get(contactsRoute, s.guardPerson, s.getContact)
+	s.app.Delete(contactsRoute, s.guardPerson, s.deleteContact)
 }
 
 // contactOf reads whom a request is about.

@@ -14,11 +14,13 @@ import (
 // own name at 127.0.0.1 can also read the answers (then Host has that name, and a GET has no Origin). So Host must be
 // an address or localhost, which nobody can point elsewhere, and Origin, where there is one, must be that host.
 func (s *Server) guardLocal(c *fiber.Ctx) error {
-	if !s.open {
+	if !s.open && !s.cfg.LocalOnly || ownMachine(c) {
 		return c.Next()
 	}
-	if ownMachine(c) {
-		return c.Next()
+	if !s.open {
+		return &problem{kind: kindNotLocal, detail: "Nothing says who may read here, so only this machine's own programs may use " +
+			"this address: the Host header must be an IP address or localhost, and a browser's Origin the same host. Nothing was " +
+			"kept of the request. Configure read_tokens to use it by a name or through a proxy."}
 	}
 	return &problem{kind: kindNotLocal, detail: "No webhook secret is configured, so only this machine's own programs may " +
 		"use this server: the Host header must be an IP address or localhost, and a browser's Origin the same host. " +

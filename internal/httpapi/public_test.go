@@ -120,3 +120,37 @@ func TestSlowClientsDoNotKeepOthersOutForLong(t *testing.T) {
 		require.True(t, strings.HasPrefix(string(answered), "HTTP/1.1 408 "), "%s", answered)
 	}
 }
+
+// On a listener of this machine where nobody is asked who reads, no page in a browser reads by a name of its own that it
+// points here.
+func TestNoWebPageReadsWhereNobodyIsAsked(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(cfg *httpapi.Config) {
+		cfg.LocalOnly, cfg.WebhookSecrets = true, []string{"a-secret-of-the-test"}
+	})
+	require.Equal(t, 200, b.get(t, "/v1/calls").status)
+	requireProblem(t, b.get(t, "/v1/calls", "Host", "evil.example.com"), 403, "not_local")
+	requireProblem(t, b.get(t, "/v1/calls", "Origin", "https://evil.example.com"), 403, "not_local")
+}
+
+// The secret that the PBX has lets hand webhooks in, and nothing be done about persons.
+func TestTheWebhookSecretIsNoKeyToPersons(t *testing.T) {
+	t.Parallel()
+	b := setupTwoAccounts(t, func(cfg *httpapi.Config) {
+		cfg.GuardReads, cfg.WebhookSecrets = true, []string{"a-secret-of-the-test"}
+	})
+	secret := []string{"X-Webhook-Secret", "a-secret-of-the-test"}
+	for _, account := range []string{"", "?account=acme"} {
+		for _, method := range []string{http.MethodGet, http.MethodDelete} {
+			got := b.do(t, method, "/v1/contacts/"+contactOfDefault+account, nil, secret...)
+			require.Contains(t, []int{401, 403}, got.status, "%s %s", method, got.body)
+		}
+	}
+	require.Equal(t, 200, b.get(t, "/v1/contacts/"+contactOfDefault+"?account=acme", "Authorization", "ApiKey "+keyOfAcme).status)
+	bare := setup(t, func(cfg *httpapi.Config) { // neither keys nor tokens, and others reach it
+		cfg.GuardReads, cfg.WebhookSecrets = true, []string{"a-secret-of-the-test"}
+		cfg.Persons = persons(openStore(t))
+	})
+	requireProblem(t, bare.get(t, "/v1/contacts/48501502503", secret...), 403, "read_only")
+	requireProblem(t, bare.do(t, http.MethodDelete, "/v1/contacts/48501502503", nil, secret...), 403, "read_only")
+}

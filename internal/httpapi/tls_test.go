@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"testing"
@@ -131,4 +132,30 @@ func TestCookiesOverTLSAreSecure(t *testing.T) {
 	response, err := client.PostForm("https://"+b.addr+"/login", map[string][]string{"token": {"a-token-of-the-test"}})
 	require.NoError(t, err)
 	require.Contains(t, readAnswer(t, response).header.Get("Set-Cookie"), "secure")
+}
+
+// At the limit of connections nobody is waited for: one that is silent, and one too many, does not keep others out.
+func TestASilentConnectionTooManyKeepsNobodyOut(t *testing.T) {
+	t.Parallel()
+	b, trust := setupTLS(t, func(cfg *httpapi.Config) { cfg.MaxConnections = 1 })
+	first, err := tls.Dial("tcp", b.addr, trust)
+	require.NoError(t, err)
+	ask := func(conn net.Conn) error {
+		if _, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
+			return err
+		}
+		_, err := conn.Read(make([]byte, 4096))
+		return err
+	}
+	require.NoError(t, ask(first))
+	b.dial(t) // and says nothing, for as long as the test goes on
+	require.NoError(t, first.Close())
+	require.Eventually(t, func() bool {
+		conn, err := tls.DialWithDialer(&net.Dialer{Timeout: 5 * time.Second}, "tcp", b.addr, trust)
+		if err != nil {
+			return false
+		}
+		defer conn.Close()
+		return conn.SetDeadline(time.Now().Add(5*time.Second)) == nil && ask(conn) == nil
+	}, 30*time.Second, 50*time.Millisecond)
 }

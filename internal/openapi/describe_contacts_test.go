@@ -7,7 +7,7 @@ func (d *description) contacts() {
 	anything := object{"description": "Whatever JSON is stored."}
 	row := object{"type": "object", "additionalProperties": anything}
 	rows := object{"type": "object", "description": "By table.", "additionalProperties": list(row)}
-	d.route("GET /v1/contacts/{number}", "exportContact", "Contacts", byWhoChanges, "Everything that is stored of a person",
+	d.route("GET /v1/contacts/{number}", "exportContact", "Contacts", byAdministrator, "Everything that is stored of a person",
 		"In one document, found by number: the records of all calls that name it, their webhooks as they came, and the rows of further "+
 			"tables. It goes through all of the account's journal, so a large one takes longer than a request may (503 `timeout`): "+
 			"`webhookd export` has no such bound. It shows others, too, whom the person spoke with.").takes("account").asked().
@@ -25,7 +25,7 @@ func (d *description) contacts() {
 			"rows": object{"outbox": []any{}},
 		}})
 
-	o := d.route("DELETE /v1/contacts/{number}", "eraseContact", "Contacts", byWhoChanges, "Takes a person out of everything",
+	o := d.route("DELETE /v1/contacts/{number}", "eraseContact", "Contacts", byAdministrator, "Takes a person out of everything",
 		"The number and the names that were told with it become a pseudonym in every webhook, call, event and trigger that is stored; what is "+
 			"no history is removed. All figures stay. What breaks off (503 `timeout`) goes on with the same pseudonym when it is asked for "+
 			"again; `webhookd erase` has no such bound.").takes("account")

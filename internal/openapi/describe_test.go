@@ -162,7 +162,8 @@ var (
 		[]string{"read_token_refused", "unauthorized"},
 		[]string{"read_only", "foreign_page", "scope_missing", "not_local"},
 	}
-	byOperator = guard{byReader.schemes, byReader.unauthorized, []string{"read_foreign", "scope_missing", "not_local"}}
+	byAdministrator = guard{[]string{"api_key", "token", "session", "read_token"}, byWhoChanges.unauthorized, byWhoChanges.forbidden}
+	byOperator      = guard{byReader.schemes, byReader.unauthorized, []string{"read_foreign", "scope_missing", "not_local"}}
 )
 
 // operation is a route as it is described.
