@@ -163,15 +163,16 @@ var table = []option{
 		help: "who may connect to the embedded NATS server, and whose events and calls they see; empty: everybody, and all",
 		more: "In the file only. Each has a `name`, and either a password, as `secret`, `secret_env` or `secret_file` (as in " +
 			"`accounts`), or an `nkey`, the public key of a user (it begins with `U`), with which it logs in without a name. With an " +
-			"`account` it sees the events, live calls and answers of that account alone; without one, of every account. Nobody may " +
-			"publish events. docs/nats-events.md says what a user of one account can do. Unused when `nats_url` is set.",
+			"`account` it hears the events and live calls of that account alone, and asks about its calls; without one it reads " +
+			"everything, by JetStream too, and has to be trusted. See [nats-events.md](nats-events.md#who-may-read-what). Unused " +
+			"when `nats_url` is set.",
 		read: (*Config).readNATSUsers,
 		show: showNATSUsers,
 	},
 	field(option{
 		key: keyNATSWebSocketListen, value: formAddress,
 		help: "address of the embedded NATS server for clients in browsers (WebSocket); empty: none",
-		more: "Unused when `nats_url` is set. Pages may read events and live calls there, and ask, but not publish; with " +
+		more: "Unused when `nats_url` is set. Pages may read events and live calls there, and ask; with " +
 			"`nats_users` they log in. What an address takes that is not on the loopback interface is as with `nats_listen`. " +
 			"Port 0 takes any free port.",
 	}, func(c *Config) *string { return &c.NATSWebSocketListen }, parseOptionalAddress, quote),

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"regexp"
 	"strconv"
+	"strings"
 	"sync"
 
 	"github.com/nats-io/nats.go"
@@ -17,6 +18,10 @@ const atOnce = 32
 
 // codeBusy is what those are answered.
 const codeBusy = 503
+
+// inbox is how a subject begins on which a client hears answers. NATS lets a client name any, also one that it may not
+// publish to itself, and the answer would go there with our rights: into a stream, or to JetStream's API.
+const inbox = "_INBOX."
 
 // semantic is what the version of a service must look like; that of a build by hand does not.
 var semantic = regexp.MustCompile(`^v?(\d+\.\d+\.\d+(?:[-+][0-9A-Za-z.+-]+)?)$`)
@@ -73,6 +78,10 @@ func (b *Bus) Serve(ctx context.Context, service Service) error {
 	for i := range service.Endpoints {
 		endpoint := &service.Endpoints[i]
 		handler := micro.HandlerFunc(func(request micro.Request) {
+			if !strings.HasPrefix(request.Reply(), inbox) {
+				b.log.Debug("request on nats with a reply subject that is no inbox", "endpoint", endpoint.Name)
+				return
+			}
 			select {
 			case places <- struct{}{}:
 			default:

@@ -66,10 +66,11 @@ func (r reads) permissions() *server.Permissions {
 	}
 }
 
-// everyReader reads the events and the live calls in every way that clients have, and asks.
+// everyReader reads the events and the live calls in every way that clients have, and asks. It may use JetStream's API, and
+// so has to be trusted: that API answers to whatever subject a request names, streams and the API itself included.
 func everyReader() reads {
 	publish := make([]string, 0, 32)
-	publish = append(publish, "webhookd.calls.>", "$SRV.>", "$JS.API.INFO", "$JS.FC.>", "$JS.ACK.>")
+	publish = append(publish, "webhookd.calls.>", "$JS.API.INFO", "$JS.FC.>", "$JS.ACK.>")
 	for _, stream := range []string{flow.StreamName, bucketStream} {
 		for _, request := range []string{
 			"STREAM.INFO.%", "CONSUMER.CREATE.%", "CONSUMER.CREATE.%.>", "CONSUMER.INFO.%.>", "CONSUMER.MSG.NEXT.%.>",
@@ -78,27 +79,19 @@ func everyReader() reads {
 			publish = append(publish, "$JS.API."+strings.Replace(request, "%", stream, 1))
 		}
 	}
-	return reads{publish, []string{"_INBOX.>", flow.StreamSubjects, "$KV." + flow.BucketName + ".>"}}
+	return reads{publish, []string{"_INBOX.>", flow.StreamSubjects}}
 }
 
-// accountReader is everyReader for one account. It is what docs/nats-events.md tells those to configure who run their own
-// servers, and why: the filter of a consumer, and the account of a question, are in the subjects.
+// accountReader hears the events and the changes of live calls of one account as they come, and asks about its calls; it
+// reaches nothing of another one, and can change nothing. It has no right to JetStream's API, for the reason above, and
+// because a consumer is named there and not an account. docs/nats-events.md tells those to configure the same who run
+// their own servers.
 func accountReader(account string) reads {
 	token := flow.Token(account)
-	events := flow.AccountSubjects(account)
-	events = strings.TrimSuffix(events, "*") + ">"
-	calls := "$KV." + flow.BucketName + "." + token + ".>"
 	return reads{
-		publish: []string{
-			"webhookd.calls.*." + account,
-			"$JS.API.CONSUMER.CREATE." + flow.StreamName + ".*." + events,
-			"$JS.API.CONSUMER.MSG.NEXT." + flow.StreamName + ".>",
-			"$JS.API.STREAM.INFO." + flow.StreamName,
-			"$JS.API.CONSUMER.CREATE." + bucketStream + ".*." + calls,
-			"$JS.API.STREAM.INFO." + bucketStream,
-			"$JS.API.DIRECT.GET." + bucketStream + "." + calls,
-			"$JS.API.INFO", "$JS.FC.>",
+		publish: []string{"webhookd.calls.*." + account},
+		subscribe: []string{
+			"_INBOX." + token + ".>", flow.AccountSubjects(account), "$KV." + flow.BucketName + "." + token + ".*",
 		},
-		subscribe: []string{"_INBOX." + token + ".>", events},
 	}
 }

@@ -12,7 +12,6 @@ import (
 
 	"github.com/nats-io/nats-server/v2/server"
 	"github.com/nats-io/nats.go"
-	"github.com/nats-io/nats.go/jetstream"
 	"github.com/nats-io/nkeys"
 	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
@@ -118,23 +117,29 @@ func TestAUserOfOneAccountSeesThatAccount(t *testing.T) {
 				nats.ErrorHandler(func(_ *nats.Conn, _ *nats.Subscription, err error) { refused <- err }))
 			require.NoError(t, err)
 			t.Cleanup(client.Close)
-			js, err := jetstream.New(client)
-			require.NoError(t, err)
-			calls, err := js.KeyValue(ctx, flow.BucketName)
-			require.NoError(t, err)
-			entry, err := calls.Get(ctx, account+".a")
-			require.NoError(t, err)
-			assert.Equal(t, account, string(entry.Value()))
-			consumer, err := js.OrderedConsumer(ctx, flow.StreamName, jetstream.OrderedConsumerConfig{
-				FilterSubjects: []string{"flow.trigger." + account + ".>"},
-			})
-			require.NoError(t, err)
-			event, err := consumer.Next()
-			require.NoError(t, err)
-			assert.Equal(t, "flow.trigger."+account+".call_started", event.Subject())
+			heard := make(chan *nats.Msg, 10)
+			for _, subject := range []string{"flow.trigger." + account + ".*", "$KV.calls." + account + ".*"} {
+				_, err := client.ChanSubscribe(subject, heard)
+				require.NoError(t, err)
+			}
+			require.NoError(t, client.FlushWithContext(ctx))
+			for _, whose := range []string{c.other, account} {
+				require.NoError(t, bus.PutCall(flow.BucketKey(whose, "b"), []byte(whose))(ctx))
+				require.NoError(t, bus.Publish(ctx, message(whose, "call_ended", "ended-of-"+account+"-"+whose)))
+			}
+			for range 2 {
+				select {
+				case msg := <-heard:
+					assert.Contains(t, msg.Subject, "."+account+".")
+				case <-ctx.Done():
+					require.FailNow(t, "nothing is heard")
+				}
+			}
 
 			for _, subject := range []string{
 				"webhookd.calls.active", "webhookd.calls.get." + c.other, "$JS.API.CONSUMER.CREATE.FLOW_TRIGGERS",
+				"$JS.API.INFO", "$JS.API.STREAM.INFO.FLOW_TRIGGERS", "$JS.API.CONSUMER.MSG.NEXT.FLOW_TRIGGERS.x",
+				"$JS.API.CONSUMER.CREATE.FLOW_TRIGGERS.x.flow.trigger." + account + ".>", "$SRV.PING", "$JS.ACK.x",
 				"$JS.API.CONSUMER.CREATE.FLOW_TRIGGERS.x.flow.trigger." + c.other + ".>", "$JS.API.CONSUMER.NAMES.FLOW_TRIGGERS",
 				"$JS.API.CONSUMER.CREATE.KV_calls.x.$KV.calls.>", "$JS.API.DIRECT.GET.KV_calls.$KV.calls." + c.other + ".a",
 				"$JS.API.STREAM.MSG.GET.KV_calls", "$JS.API.STREAM.DELETE.KV_calls", "$KV.calls." + account + ".a",
@@ -246,4 +251,47 @@ func TestFilesThatCannotBeUsedAreToldAtOnce(t *testing.T) {
 		_, err := natsbus.Open(testContext(t), config)
 		require.ErrorContains(t, err, absent, name)
 	}
+}
+
+// A client names the subject that it is answered on. Only an inbox is answered: an answer goes out with webhookd's rights.
+func TestNoAnswerGoesWhereItWouldDoHarm(t *testing.T) {
+	t.Parallel()
+	bus, trust, _ := guarded(t)
+	ctx := testContext(t)
+	run, stop := context.WithCancel(ctx)
+	ended, asked := make(chan error, 1), make(chan string, 10)
+	go func() {
+		ended <- bus.Serve(run, natsbus.Service{Name: "webhookd", Version: "1.0.0", Endpoints: []natsbus.Endpoint{{
+			Name: "get", Subject: "webhookd.calls.get.*",
+			Answer: func(_ context.Context, _ string, data []byte) ([]byte, error) {
+				asked <- string(data)
+				return nil, &natsbus.ServiceError{Code: 404, Description: "no such call"}
+			},
+		}}})
+	}()
+	t.Cleanup(func() { stop(); assert.NoError(t, <-ended) })
+	acme, err := nats.Connect(bus.URL(), nats.Secure(trust), nats.UserInfo("acme", "password-of-acme"), nats.CustomInboxPrefix("_INBOX.acme"))
+	require.NoError(t, err)
+	t.Cleanup(acme.Close)
+	ask := func(data string) error {
+		_, err := acme.Request("webhookd.calls.get.acme", []byte(data), 100*time.Millisecond)
+		return err
+	}
+	require.Eventually(t, func() bool { return ask("first") == nil }, 20*time.Second, 10*time.Millisecond)
+	for _, reply := range []string{
+		"$JS.API.STREAM.DELETE.FLOW_TRIGGERS", "$JS.API.STREAM.PURGE.KV_calls", "flow.trigger.other.call_started", "$KV.calls.other.a",
+	} {
+		require.NoError(t, acme.PublishRequest("webhookd.calls.get.acme", reply, []byte("harm")))
+	}
+	require.NoError(t, ask("last"), "those before it are through")
+	for data := ""; data != "last"; {
+		data = <-asked
+		require.NotEqual(t, "harm", data)
+	}
+	assert.EqualValues(t, 2, stored(t, bus))
+	entry, err := bus.JetStream().KeyValue(ctx, flow.BucketName)
+	require.NoError(t, err)
+	value, err := entry.Get(ctx, "other.a")
+	require.NoError(t, err)
+	assert.Equal(t, "other", string(value.Value()))
 }
