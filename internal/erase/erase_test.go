@@ -2,11 +2,14 @@ package erase_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +97,10 @@ func (b *bundle) everything(t *testing.T, account string) string {
 		fmt.Fprintln(&all, "journal", string(entry.Body))
 		if entry.DialogUUID != "" {
 			leg, err := b.Dialog(t.Context(), store.Key{Account: account, UUID: entry.DialogUUID})
+			if errors.Is(err, store.ErrNotFound) {
+				require.True(t, entry.Ignored)
+				continue
+			}
 			require.NoError(t, err)
 			fmt.Fprintln(&all, "leg", string(leg.Evidence))
 		}
@@ -439,5 +446,73 @@ func TestARecordBesideWebhooksIsReached(t *testing.T) {
 		require.NoError(t, err)
 		requireGone(t, b.everything(t, "acme"), number, "erased")
 		b.requireRebuilt(t)
+	})
+}
+
+// What comes of a call that retention has removed is kept in the journal, and belongs to no call.
+func TestWhatCameAfterRetentionIsReached(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		const number, name, leg = "48505200118", "Piotr Próbny", "0b9f2b6e-0c1e-4a57-9f6d-6a3f1a4f7c11"
+		b := setup(t, database)
+		require.NoError(t, b.Write(t.Context(), func(tx store.Tx) error {
+			_, err := tx.RemoveCalls(t.Context(), []store.Key{{Account: "acme", UUID: leg}}, time.Now())
+			return err
+		}))
+		webhook := `{"event_type":"dialog","event_name":"dialog_close","event_time":"2026-01-15 09:01:00","dialog_uuid":"` + leg +
+			`","dialog_type":"EXTERNAL","direction":"OUTBOUND","from_display_target":"` + number + `","from_display_name":"` + name + `"}`
+		answer, err := b.in.Submit(t.Context(), "acme", []byte(webhook))
+		require.NoError(t, err)
+		require.Equal(t, ingest.Ignored, answer.Result)
+		export, err := b.Export(t.Context(), "acme", number)
+		require.NoError(t, err)
+		require.Len(t, export.Webhooks, 1)
+		require.Equal(t, webhook, string(export.Webhooks[0].Body))
+		require.Nil(t, export.Webhooks[0].CallUUID)
+		plan, err := b.Erase(t.Context(), "acme", number, true)
+		require.NoError(t, err)
+		certificate, err := b.Erase(t.Context(), "acme", number, false)
+		require.NoError(t, err)
+		require.Equal(t, map[string]erase.TableCount{"journal": {Rewritten: 1}}, certificate.Tables)
+		require.Equal(t, certificate.Tables, plan.Tables)
+		for _, text := range []string{number, name} {
+			requireGone(t, b.everything(t, "acme"), text, "erased")
+		}
+		require.Zero(t, b.take(t, "acme", []byte(webhook)), "sent again")
+		b.requireRebuilt(t)
+	})
+}
+
+// published are the events on a stream.
+type published []string
+
+func (p *published) Expunge(_ context.Context, _ string, about func([]byte) bool) (removed int, err error) {
+	kept := slices.DeleteFunc(slices.Clone(*p), func(body string) bool { return about([]byte(body)) })
+	removed = len(*p) - len(kept)
+	*p = kept
+	return removed, nil
+}
+
+// Of the stream, too, only what is about the person is removed: not what others are in who have the same name.
+func TestANamesakesEventsStayOnTheStream(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		const theirs, another = "ff12a10f-c39f-4ba6-9aed-f8693fa4f3f7", "aa12a10f-c39f-4ba6-9aed-f8693fa4f3f7"
+		b := setup(t, database)
+		for leg, number := range map[string]string{theirs: "48501200101", another: "48501200102"} {
+			b.take(t, "acme", []byte(`{"event_type":"user_dialog","event_name":"dialog_create","event_time":"2026-02-02 09:00:00",`+
+				`"direction":"OUTBOUND","business_direction":"INBOUND","state":"ringing","dialog_type":"EXTERNAL","dialog_uuid":"`+leg+
+				`","self_target":"`+number+`","self_name":"Anonymous"}`))
+		}
+		stays := published{`{"call_uuid":"` + another + `","call":{"external":{"number":"48501200102","name":"Anonymous"}}}`}
+		events := append(published{
+			`{"call_uuid":"` + theirs + `","call":{"external":{"number":null,"name":"Anonymous"}}}`,
+			`{"call_uuid":"00000000-c39f-4ba6-9aed-f8693fa4f3f7","call":{"external":{"number":"+48 501 200 101","name":null}}}`,
+		}, stays...)
+		b.Service.Stream = &events
+		certificate, err := b.Erase(t.Context(), "acme", "48501200101", false)
+		require.NoError(t, err)
+		require.Equal(t, 2, *certificate.StreamMessages)
+		require.Equal(t, stays, events)
 	})
 }
