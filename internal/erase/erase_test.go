@@ -3,6 +3,7 @@ package erase_test
 import (
 	"bytes"
 	"context"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -514,5 +515,87 @@ func TestANamesakesEventsStayOnTheStream(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, 2, *certificate.StreamMessages)
 		require.Equal(t, stays, events)
+	})
+}
+
+// brokenOff leaves an erasure as it is when it breaks off right after its beginning, and gives the pseudonym.
+func (b *bundle) brokenOff(t *testing.T, number string) (pseudonym string) {
+	t.Helper()
+	now := time.Now().UTC()
+	pseudonym = "erased-aabbccddeeff"
+	require.NoError(t, b.Write(t.Context(), func(tx store.Tx) error {
+		secret, err := tx.ErasureSecret(t.Context(), make([]byte, 32))
+		require.NoError(t, err)
+		guard := person.NewGuard(secret, "PL")
+		id, ok := person.Canonical(number, "PL")
+		require.True(t, ok)
+		return tx.PutErasure(t.Context(), store.Erasure{
+			ID: "11111111-1111-4111-8111-111111111111", Account: "acme", At: now, Pseudonym: pseudonym, GuardUntil: now.Add(erase.GuardFor),
+			Marks: []string{guard.NumberMark("acme", id), person.KeyPrefix + "00"},
+		})
+	}))
+	return pseudonym
+}
+
+// What is sent once more while an erasure has not come to it is a duplicate, and the erasure goes on.
+func TestAnErasureThatBrokeOffGoesOn(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		const number = "48501200101"
+		b := setup(t, database)
+		body := []byte(`{"event_type":"user_dialog","event_name":"dialog_create","event_time":"2026-02-02 09:00:00","direction":"OUTBOUND",` +
+			`"business_direction":"INBOUND","state":"ringing","dialog_type":"EXTERNAL","dialog_uuid":"ff12a10f-c39f-4ba6-9aed-f8693fa4f3f7",` +
+			`"self_target":"` + number + `"}`)
+		b.take(t, "acme", body)
+		pseudonym := b.brokenOff(t, number)
+		require.Zero(t, b.take(t, "acme", body), "sent again")
+		certificate, err := b.Erase(t.Context(), "acme", number, false)
+		require.NoError(t, err)
+		require.Equal(t, pseudonym, certificate.Pseudonym)
+		requireGone(t, b.everything(t, "acme"), number, "erased")
+		require.Zero(t, b.take(t, "acme", body), "sent again")
+		b.requireRebuilt(t)
+	})
+}
+
+// A version before this one took what was sent once more for new, and made it into the body that the erasure is to make.
+func TestABodyThatIsThereAlreadyHoldsNoErasureUp(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		const number = "48501200101"
+		b := setup(t, database)
+		var bodies [][]byte
+		for _, about := range []string{
+			`"event_name":"dialog_create","dialog_uuid":"ff12a10f-c39f-4ba6-9aed-f8693fa4f3f7",`, `"event_name":"contact_created",`,
+		} {
+			bodies = append(bodies, []byte(`{`+about+`"event_time":"2026-02-02 09:00:00","direction":"OUTBOUND",`+
+				`"dialog_type":"EXTERNAL","self_target":"`+number+`"}`))
+		}
+		b.take(t, "acme", bodies...)
+		pseudonym := b.brokenOff(t, number)
+		require.NoError(t, b.Write(t.Context(), func(tx store.Tx) error {
+			var pieces []*ingest.Piece
+			for _, body := range bodies {
+				made := bytes.ReplaceAll(body, []byte(number), []byte(pseudonym))
+				webhook, err := dialog.Decode(made)
+				require.NoError(t, err)
+				piece := ingest.NewPiece("acme", time.Now().UTC().Truncate(time.Microsecond), &webhook, made)
+				piece.Entry.Rank = sha256.Sum256(body)
+				if webhook.SHA256 = piece.Entry.Rank; piece.Evidence != nil {
+					piece.Evidence = correlate.NewLeg(&webhook)
+				}
+				pieces = append(pieces, piece)
+			}
+			return b.Engine.Apply(t.Context(), tx, time.Now(), pieces)
+		}))
+		certificate, err := b.Erase(t.Context(), "acme", number, false)
+		require.NoError(t, err)
+		require.Equal(t, erase.TableCount{Rewritten: 2}, certificate.Tables["journal"])
+		requireGone(t, b.everything(t, "acme"), number, "erased")
+		entries, err := b.Journal(t.Context(), 0, 10)
+		require.NoError(t, err)
+		require.Len(t, entries, 4)
+		require.Zero(t, b.take(t, "acme", bodies...), "sent again")
+		b.requireRebuilt(t)
 	})
 }

@@ -64,6 +64,14 @@ func (e *Engine) disguise(ctx context.Context, tx store.Tx, now time.Time, piece
 		if !concerned {
 			continue
 		}
+		// An erasure that has not come so far, or broke off, has left the body as it came: then it is a duplicate of that.
+		there, err := tx.Journaled(ctx, p.Entry.Account, [][32]byte{p.Entry.SHA256})
+		if err != nil {
+			return fmt.Errorf("look for journal entry: %w", err)
+		}
+		if len(there) > 0 {
+			continue
+		}
 		if err := p.rewrite(body); err != nil {
 			return err
 		}
