@@ -599,3 +599,28 @@ func TestABodyThatIsThereAlreadyHoldsNoErasureUp(t *testing.T) {
 		b.requireRebuilt(t)
 	})
 }
+
+// A call that began after one person's erasure is a new one, also where another person was erased after it.
+func TestAnothersErasureDoesNotCount(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		const one, other, day = "48501200101", "48501200102", 24 * time.Hour
+		b := setup(t, database)
+		now := time.Now()
+		webhook := func(leg, number string, at time.Time) []byte {
+			return fmt.Appendf(nil, `{"event_name":"dialog_create","event_time":"%s","direction":"OUTBOUND","state":"ringing",`+
+				`"dialog_type":"EXTERNAL","dialog_uuid":"%s-c39f-4ba6-9aed-f8693fa4f3f7","self_target":"%s"}`,
+				at.UTC().Format(time.DateTime), leg, number)
+		}
+		b.take(t, "acme", webhook("00000001", one, now.Add(-12*day)), webhook("00000002", other, now.Add(-12*day)))
+		for number, ago := range map[string]time.Duration{one: 10 * day, other: 0} {
+			b.Service.Now = func() time.Time { return now.Add(-ago) }
+			_, err := b.Erase(t.Context(), "acme", number, false)
+			require.NoError(t, err)
+		}
+		b.take(t, "acme", webhook("00000003", one, now.Add(-5*day)), webhook("00000004", other, now.Add(-5*day)))
+		all := b.everything(t, "acme")
+		require.Contains(t, all, one, "a new call")
+		requireGone(t, all, other, "late")
+	})
+}
