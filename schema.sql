@@ -21,8 +21,9 @@ create table journal (
     ignored     boolean not null,
     sha256      bytea not null check (octet_length(sha256) = 32),
     body        bytea not null,
-    rank        bytea check (octet_length(rank) = 32)
+    rank        bytea
 ) with (toast_tuple_target = 8160);
+alter table journal add constraint journal_rank_check check (octet_length(rank) = 32) not valid;
 create unique index journal_sha256_key on journal (account, sha256);
 create index journal_dialog_idx on journal (account, dialog_uuid) where dialog_uuid is not null;
 create index journal_call_idx on journal (account, call_uuid) where call_uuid is not null;

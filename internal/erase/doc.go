@@ -75,7 +75,7 @@ type found struct {
 	through int64
 	dialogs map[string]bool // whose webhooks name the person
 	calls   map[string]bool // their calls
-	others  []store.Entry   // of other families
+	others  []store.Entry   // of other families, and of dialogs that there is no leg of
 	names   map[string]bool
 }
 
@@ -101,7 +101,9 @@ func (s *Service) look(ctx context.Context, account string, numbers person.Finde
 			for _, name := range person.Names(entry.Body, numbers) {
 				f.names[name] = true
 			}
-			if entry.DialogUUID == "" {
+			if ok, err := s.hasLeg(ctx, entry, f); err != nil {
+				return hits, err
+			} else if !ok {
 				f.others = append(f.others, *entry)
 				continue
 			}
@@ -109,6 +111,22 @@ func (s *Service) look(ctx context.Context, account string, numbers person.Finde
 		}
 	}
 	return hits, s.lookAtLegs(ctx, account, numbers, f)
+}
+
+// hasLeg says whether there is a leg of what an entry is about. What comes of a dialog that retention has removed is kept
+// without one.
+func (s *Service) hasLeg(ctx context.Context, entry *store.Entry, f *found) (bool, error) {
+	if entry.DialogUUID == "" || f.dialogs[entry.DialogUUID] {
+		return entry.DialogUUID != "", nil
+	}
+	_, err := s.Store.Dialog(ctx, store.Key{Account: entry.Account, UUID: entry.DialogUUID})
+	if errors.Is(err, store.ErrNotFound) {
+		return false, nil
+	}
+	if err != nil {
+		return false, fmt.Errorf("read dialog: %w", err)
+	}
+	return true, nil
 }
 
 // lookAtLegs finds the calls, and names that only stand in other webhooks of a leg than the number.

@@ -134,7 +134,7 @@ func (e *eraser) stream(ctx context.Context) {
 		defer cancel()
 	}
 	removed, err := e.Stream.Expunge(ctx, e.account, func(body []byte) bool {
-		_, hit := person.Bytes(body, e.all)
+		_, hit := person.Bytes(body, e.find(body))
 		return hit
 	})
 	if err != nil {
@@ -270,7 +270,7 @@ func (e *eraser) journal(ctx context.Context) error {
 	return nil
 }
 
-// others rewrites the entries of other families.
+// others rewrites the entries that belong to no call.
 func (e *eraser) others(ctx context.Context, erased *ingest.Erased) error {
 	for batch := range slices.Chunk(e.found.others, rowBatch) {
 		if e.dryRun {
@@ -340,7 +340,7 @@ func (e *eraser) table(ctx context.Context, table store.PersonTable) error {
 		return nil
 	}
 	err := e.rows(ctx, e.account, table, func(row store.PersonRow) error {
-		made, hit := rewritten(row, e.find(row))
+		made, hit := rewritten(row, e.find(row.Values...))
 		switch {
 		case !hit:
 			return nil
@@ -360,18 +360,21 @@ func (e *eraser) table(ctx context.Context, table store.PersonTable) error {
 // someUUID finds what may be the UUID of a call.
 var someUUID = regexp.MustCompile(`[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}`)
 
-// find gives what a row is looked through for: names only where it names the number, or a call of the person, too.
-func (e *eraser) find(row store.PersonRow) person.Finder {
+// find gives what a row, or an event, is looked through for: names only where it names the number, or a call of the person,
+// too. Others may have the same name.
+func (e *eraser) find(values ...[]byte) person.Finder {
 	numbers := e.guard.Numbers(e.account)
-	for _, value := range row.Values {
+	for _, value := range values {
 		for _, id := range someUUID.FindAll(value, -1) {
 			if e.calls[string(id)] {
 				return e.all
 			}
 		}
 	}
-	if _, hit := rewritten(row, numbers); hit {
-		return e.all
+	for _, value := range values {
+		if _, hit := person.Bytes(value, numbers); hit {
+			return e.all
+		}
 	}
 	return numbers
 }

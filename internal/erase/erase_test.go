@@ -2,11 +2,15 @@ package erase_test
 
 import (
 	"bytes"
+	"context"
+	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -94,6 +98,10 @@ func (b *bundle) everything(t *testing.T, account string) string {
 		fmt.Fprintln(&all, "journal", string(entry.Body))
 		if entry.DialogUUID != "" {
 			leg, err := b.Dialog(t.Context(), store.Key{Account: account, UUID: entry.DialogUUID})
+			if errors.Is(err, store.ErrNotFound) {
+				require.True(t, entry.Ignored)
+				continue
+			}
 			require.NoError(t, err)
 			fmt.Fprintln(&all, "leg", string(leg.Evidence))
 		}
@@ -384,34 +392,235 @@ func TestAnExportHasEverythingAsItCame(t *testing.T) {
 	})
 }
 
+// ask takes a record of the PBX in.
+func (b *bundle) ask(t *testing.T, event, body string) (result ingest.Reconciled) {
+	t.Helper()
+	record, err := dialog.DecodeRecord([]byte(body))
+	require.NoError(t, err)
+	require.NoError(t, b.Write(t.Context(), func(tx store.Tx) (err error) {
+		result, err = b.Engine.Reconcile(t.Context(), tx, time.Now(), "acme", event, []ingest.Recorded{{Record: &record, Body: []byte(body)}})
+		return err
+	}))
+	return result
+}
+
 // What the PBX's own records tell of a person goes with the rest, and does not come back when the PBX is asked again.
 func TestThePBXsOwnRecordsDoNotBringAPersonBack(t *testing.T) {
 	t.Parallel()
 	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
-		const number, dialogUUID = "48505200118", "0b9f2b6e-0c1e-4a57-9f6d-6a3f1a4f7c11"
+		const number, name, leg = "48505200118", "Piotr Próbny", "0b9f2b6e-0c1e-4a57-9f6d-6a3f1a4f7c11"
 		b := setup(t, database)
-		body := []byte(`{"dialog_uuid":"` + dialogUUID + `","dialog_type":"EXTERNAL","business_direction":"INBOUND",` +
-			`"direction":"INBOUND","display_number":"` + number + `","display_name":"Piotr Próbny",` +
+		body := `{"dialog_uuid":"` + leg + `","dialog_type":"EXTERNAL","business_direction":"INBOUND",` +
+			`"from_display_target":"` + number + `","from_display_name":"` + name + `",` +
 			`"start_time":"2026-01-15 09:00:00","ring_time":"2026-01-15 09:00:01","answer_time":"2026-01-15 09:00:05",` +
-			`"serve_time":"2026-01-15 09:00:05","hangup_time":"2026-01-15 09:01:00","business_end_cause":"HANGUP"}`)
-		record, err := dialog.DecodeRecord(body)
+			`"serve_time":"2026-01-15 09:00:05","hangup_time":"2026-01-15 09:01:00","business_end_cause":"HANGUP"}`
+		require.Equal(t, 1, b.ask(t, ingest.EventRecord, body).New)
+		before, err := b.Dialog(t.Context(), store.Key{Account: "acme", UUID: leg})
 		require.NoError(t, err)
-		ask := func() (result ingest.Reconciled) {
-			require.NoError(t, b.Write(t.Context(), func(tx store.Tx) (err error) {
-				result, err = b.Engine.Reconcile(t.Context(), tx, time.Now(), "acme", ingest.EventRecord,
-					[]ingest.Recorded{{Record: &record, Body: body}})
-				return err
-			}))
-			return result
+		require.Contains(t, string(before.Evidence), number, "the leg keeps it")
+		certificate, err := b.Erase(t.Context(), "acme", number, false)
+		require.NoError(t, err)
+		require.Equal(t, erase.TableCount{Rewritten: 1}, certificate.Tables["legs"])
+		for range 2 {
+			for _, text := range []string{number, name} {
+				requireGone(t, b.everything(t, "acme"), text, "erased")
+			}
+			b.requireRebuilt(t)
+			require.Equal(t, ingest.Reconciled{Known: 1}, b.ask(t, ingest.EventRecord, body), "it tells nothing new")
 		}
-		require.Equal(t, 1, ask().New)
+	})
+}
+
+// A record of a leg that webhooks told of is kept beside what they told, also where nobody sees it.
+func TestARecordBesideWebhooksIsReached(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		const number, leg = "48501200101", "ff12a10f-c39f-4ba6-9aed-f8693fa4f3f7"
+		b := setup(t, database)
+		bodies := webhooks(t, "inbound_answered")
+		b.take(t, "acme", bodies[:len(bodies)-2]...)
+		require.Equal(t, 1, b.ask(t, ingest.EventRecord, `{"dialog_uuid":"`+leg+`","dialog_type":"EXTERNAL",`+
+			`"business_direction":"INBOUND","from_display_target":"`+number+`","start_time":"2026-02-02 09:00:00",`+
+			`"hangup_time":"2026-02-02 09:02:40","business_end_cause":"HANGUP"}`).Taken)
 		require.Contains(t, b.everything(t, "acme"), number)
-		_, err = b.Erase(t.Context(), "acme", number, false)
+		_, err := b.Erase(t.Context(), "acme", number, false)
 		require.NoError(t, err)
 		requireGone(t, b.everything(t, "acme"), number, "erased")
 		b.requireRebuilt(t)
-		require.Equal(t, ingest.Reconciled{Known: 1}, ask(), "it tells nothing new")
-		requireGone(t, b.everything(t, "acme"), number, "asked again")
+	})
+}
+
+// What comes of a call that retention has removed is kept in the journal, and belongs to no call.
+func TestWhatCameAfterRetentionIsReached(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		const number, name, leg = "48505200118", "Piotr Próbny", "0b9f2b6e-0c1e-4a57-9f6d-6a3f1a4f7c11"
+		b := setup(t, database)
+		require.NoError(t, b.Write(t.Context(), func(tx store.Tx) error {
+			_, err := tx.RemoveCalls(t.Context(), []store.Key{{Account: "acme", UUID: leg}}, time.Now())
+			return err
+		}))
+		webhook := `{"event_type":"dialog","event_name":"dialog_close","event_time":"2026-01-15 09:01:00","dialog_uuid":"` + leg +
+			`","dialog_type":"EXTERNAL","direction":"OUTBOUND","from_display_target":"` + number + `","from_display_name":"` + name + `"}`
+		answer, err := b.in.Submit(t.Context(), "acme", []byte(webhook))
+		require.NoError(t, err)
+		require.Equal(t, ingest.Ignored, answer.Result)
+		export, err := b.Export(t.Context(), "acme", number)
+		require.NoError(t, err)
+		require.Len(t, export.Webhooks, 1)
+		require.Equal(t, webhook, string(export.Webhooks[0].Body))
+		require.Nil(t, export.Webhooks[0].CallUUID)
+		plan, err := b.Erase(t.Context(), "acme", number, true)
+		require.NoError(t, err)
+		certificate, err := b.Erase(t.Context(), "acme", number, false)
+		require.NoError(t, err)
+		require.Equal(t, map[string]erase.TableCount{"journal": {Rewritten: 1}}, certificate.Tables)
+		require.Equal(t, certificate.Tables, plan.Tables)
+		for _, text := range []string{number, name} {
+			requireGone(t, b.everything(t, "acme"), text, "erased")
+		}
+		require.Zero(t, b.take(t, "acme", []byte(webhook)), "sent again")
 		b.requireRebuilt(t)
+	})
+}
+
+// published are the events on a stream.
+type published []string
+
+func (p *published) Expunge(_ context.Context, _ string, about func([]byte) bool) (removed int, err error) {
+	kept := slices.DeleteFunc(slices.Clone(*p), func(body string) bool { return about([]byte(body)) })
+	removed = len(*p) - len(kept)
+	*p = kept
+	return removed, nil
+}
+
+// Of the stream, too, only what is about the person is removed: not what others are in who have the same name.
+func TestANamesakesEventsStayOnTheStream(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		const theirs, another = "ff12a10f-c39f-4ba6-9aed-f8693fa4f3f7", "aa12a10f-c39f-4ba6-9aed-f8693fa4f3f7"
+		b := setup(t, database)
+		for leg, number := range map[string]string{theirs: "48501200101", another: "48501200102"} {
+			b.take(t, "acme", []byte(`{"event_type":"user_dialog","event_name":"dialog_create","event_time":"2026-02-02 09:00:00",`+
+				`"direction":"OUTBOUND","business_direction":"INBOUND","state":"ringing","dialog_type":"EXTERNAL","dialog_uuid":"`+leg+
+				`","self_target":"`+number+`","self_name":"Anonymous"}`))
+		}
+		stays := published{`{"call_uuid":"` + another + `","call":{"external":{"number":"48501200102","name":"Anonymous"}}}`}
+		events := append(published{
+			`{"call_uuid":"` + theirs + `","call":{"external":{"number":null,"name":"Anonymous"}}}`,
+			`{"call_uuid":"00000000-c39f-4ba6-9aed-f8693fa4f3f7","call":{"external":{"number":"+48 501 200 101","name":null}}}`,
+		}, stays...)
+		b.Service.Stream = &events
+		certificate, err := b.Erase(t.Context(), "acme", "48501200101", false)
+		require.NoError(t, err)
+		require.Equal(t, 2, *certificate.StreamMessages)
+		require.Equal(t, stays, events)
+	})
+}
+
+// brokenOff leaves an erasure as it is when it breaks off right after its beginning, and gives the pseudonym.
+func (b *bundle) brokenOff(t *testing.T, number string) (pseudonym string) {
+	t.Helper()
+	now := time.Now().UTC()
+	pseudonym = "erased-aabbccddeeff"
+	require.NoError(t, b.Write(t.Context(), func(tx store.Tx) error {
+		secret, err := tx.ErasureSecret(t.Context(), make([]byte, 32))
+		require.NoError(t, err)
+		guard := person.NewGuard(secret, "PL")
+		id, ok := person.Canonical(number, "PL")
+		require.True(t, ok)
+		return tx.PutErasure(t.Context(), store.Erasure{
+			ID: "11111111-1111-4111-8111-111111111111", Account: "acme", At: now, Pseudonym: pseudonym, GuardUntil: now.Add(erase.GuardFor),
+			Marks: []string{guard.NumberMark("acme", id), person.KeyPrefix + "00"},
+		})
+	}))
+	return pseudonym
+}
+
+// What is sent once more while an erasure has not come to it is a duplicate, and the erasure goes on.
+func TestAnErasureThatBrokeOffGoesOn(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		const number = "48501200101"
+		b := setup(t, database)
+		body := []byte(`{"event_type":"user_dialog","event_name":"dialog_create","event_time":"2026-02-02 09:00:00","direction":"OUTBOUND",` +
+			`"business_direction":"INBOUND","state":"ringing","dialog_type":"EXTERNAL","dialog_uuid":"ff12a10f-c39f-4ba6-9aed-f8693fa4f3f7",` +
+			`"self_target":"` + number + `"}`)
+		b.take(t, "acme", body)
+		pseudonym := b.brokenOff(t, number)
+		require.Zero(t, b.take(t, "acme", body), "sent again")
+		certificate, err := b.Erase(t.Context(), "acme", number, false)
+		require.NoError(t, err)
+		require.Equal(t, pseudonym, certificate.Pseudonym)
+		requireGone(t, b.everything(t, "acme"), number, "erased")
+		require.Zero(t, b.take(t, "acme", body), "sent again")
+		b.requireRebuilt(t)
+	})
+}
+
+// A version before this one took what was sent once more for new, and made it into the body that the erasure is to make.
+func TestABodyThatIsThereAlreadyHoldsNoErasureUp(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		const number = "48501200101"
+		b := setup(t, database)
+		var bodies [][]byte
+		for _, about := range []string{
+			`"event_name":"dialog_create","dialog_uuid":"ff12a10f-c39f-4ba6-9aed-f8693fa4f3f7",`, `"event_name":"contact_created",`,
+		} {
+			bodies = append(bodies, []byte(`{`+about+`"event_time":"2026-02-02 09:00:00","direction":"OUTBOUND",`+
+				`"dialog_type":"EXTERNAL","self_target":"`+number+`"}`))
+		}
+		b.take(t, "acme", bodies...)
+		pseudonym := b.brokenOff(t, number)
+		require.NoError(t, b.Write(t.Context(), func(tx store.Tx) error {
+			var pieces []*ingest.Piece
+			for _, body := range bodies {
+				made := bytes.ReplaceAll(body, []byte(number), []byte(pseudonym))
+				webhook, err := dialog.Decode(made)
+				require.NoError(t, err)
+				piece := ingest.NewPiece("acme", time.Now().UTC().Truncate(time.Microsecond), &webhook, made)
+				piece.Entry.Rank = sha256.Sum256(body)
+				if webhook.SHA256 = piece.Entry.Rank; piece.Evidence != nil {
+					piece.Evidence = correlate.NewLeg(&webhook)
+				}
+				pieces = append(pieces, piece)
+			}
+			return b.Engine.Apply(t.Context(), tx, time.Now(), pieces)
+		}))
+		certificate, err := b.Erase(t.Context(), "acme", number, false)
+		require.NoError(t, err)
+		require.Equal(t, erase.TableCount{Rewritten: 2}, certificate.Tables["journal"])
+		requireGone(t, b.everything(t, "acme"), number, "erased")
+		entries, err := b.Journal(t.Context(), 0, 10)
+		require.NoError(t, err)
+		require.Len(t, entries, 4)
+		require.Zero(t, b.take(t, "acme", bodies...), "sent again")
+		b.requireRebuilt(t)
+	})
+}
+
+// A call that began after one person's erasure is a new one, also where another person was erased after it.
+func TestAnothersErasureDoesNotCount(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		const one, other, day = "48501200101", "48501200102", 24 * time.Hour
+		b := setup(t, database)
+		now := time.Now()
+		webhook := func(leg, number string, at time.Time) []byte {
+			return fmt.Appendf(nil, `{"event_name":"dialog_create","event_time":"%s","direction":"OUTBOUND","state":"ringing",`+
+				`"dialog_type":"EXTERNAL","dialog_uuid":"%s-c39f-4ba6-9aed-f8693fa4f3f7","self_target":"%s"}`,
+				at.UTC().Format(time.DateTime), leg, number)
+		}
+		b.take(t, "acme", webhook("00000001", one, now.Add(-12*day)), webhook("00000002", other, now.Add(-12*day)))
+		for number, ago := range map[string]time.Duration{one: 10 * day, other: 0} {
+			b.Service.Now = func() time.Time { return now.Add(-ago) }
+			_, err := b.Erase(t.Context(), "acme", number, false)
+			require.NoError(t, err)
+		}
+		b.take(t, "acme", webhook("00000003", one, now.Add(-5*day)), webhook("00000004", other, now.Add(-5*day)))
+		all := b.everything(t, "acme")
+		require.Contains(t, all, one, "a new call")
+		requireGone(t, all, other, "late")
 	})
 }

@@ -31,7 +31,7 @@ type ExportedEntry struct {
 	ReceivedAt time.Time       `json:"received_at"`
 	Origin     store.Origin    `json:"origin"`
 	EventName  string          `json:"event_name"`
-	CallUUID   *string         `json:"call_uuid"`             // null for other families
+	CallUUID   *string         `json:"call_uuid"`             // null for other families, and for what retention has removed
 	Body       json.RawMessage `json:"body"`                  // the JSON, or a text for what is none
 	BodyBase64 []byte          `json:"body_base64,omitempty"` // in place of body for what is no UTF-8
 }

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"webhookd/internal/correlate"
@@ -16,8 +17,8 @@ import (
 type guard struct {
 	*person.Guard
 
-	pseudonyms map[string][][]byte // by account
-	latest     dialog.Time         // the latest erasure
+	pseudonyms map[string][][]byte    // by account
+	latest     map[string]dialog.Time // the latest erasure of a person, by pseudonym
 }
 
 // guarded gives whom to recognise. It is read again only when somebody else has written since.
@@ -31,11 +32,11 @@ func (e *Engine) guarded(ctx context.Context, tx store.Tx, now time.Time) (*guar
 	if err != nil {
 		return nil, fmt.Errorf("read erasures: %w", err)
 	}
-	g := &guard{Guard: person.NewGuard(secret, e.Rules.DefaultRegion), pseudonyms: map[string][][]byte{}}
+	g := &guard{Guard: person.NewGuard(secret, e.Rules.DefaultRegion), pseudonyms: map[string][][]byte{}, latest: map[string]dialog.Time{}}
 	for _, erasure := range erasures {
 		g.Add(erasure.Pseudonym, erasure.Marks)
 		g.pseudonyms[erasure.Account] = append(g.pseudonyms[erasure.Account], []byte(erasure.Pseudonym))
-		g.latest = max(g.latest, dialog.TimeOf(erasure.At))
+		g.latest[erasure.Pseudonym] = max(g.latest[erasure.Pseudonym], dialog.TimeOf(erasure.At))
 	}
 	m.guard, m.guardTurn = g, before
 	return g, nil
@@ -64,6 +65,14 @@ func (e *Engine) disguise(ctx context.Context, tx store.Tx, now time.Time, piece
 		if !concerned {
 			continue
 		}
+		// An erasure that has not come so far, or broke off, has left the body as it came: then it is a duplicate of that.
+		there, err := tx.Journaled(ctx, p.Entry.Account, [][32]byte{p.Entry.SHA256})
+		if err != nil {
+			return fmt.Errorf("look for journal entry: %w", err)
+		}
+		if len(there) > 0 {
+			continue
+		}
 		if err := p.rewrite(body); err != nil {
 			return err
 		}
@@ -73,10 +82,8 @@ func (e *Engine) disguise(ctx context.Context, tx store.Tx, now time.Time, piece
 
 // concerns says whether a webhook that names a person who was erased is of what was known before.
 func (e *Engine) concerns(ctx context.Context, tx store.Tx, g *guard, p *Piece) (bool, error) {
-	if p.Entry.EventTime <= g.latest {
-		if _, number := person.Bytes(p.Entry.Body, g.Numbers(p.Entry.Account)); number {
-			return true, nil
-		}
+	if _, number := person.Bytes(p.Entry.Body, g.erasedAfter(p.Entry.Account, p.Entry.EventTime)); number {
+		return true, nil
 	}
 	if p.Evidence == nil {
 		return false, nil
@@ -101,6 +108,23 @@ func (e *Engine) concerns(ctx context.Context, tx store.Tx, g *guard, p *Piece) 
 		}
 	}
 	return false, nil
+}
+
+// erasedAfter finds the numbers of persons who were erased at or after a moment.
+func (g *guard) erasedAfter(account string, at dialog.Time) person.Finder {
+	numbers := g.Numbers(account)
+	return func(text string) (string, bool) {
+		found, ok := numbers(text)
+		if !ok {
+			return "", false
+		}
+		for _, pseudonym := range g.pseudonyms[account] {
+			if strings.HasPrefix(found, string(pseudonym)) && at <= g.latest[string(pseudonym)] {
+				return found, true
+			}
+		}
+		return "", false
+	}
 }
 
 // rewrite gives a piece another body, and its evidence the rank of the body that came.

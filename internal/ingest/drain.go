@@ -55,8 +55,9 @@ func (r *request) record() spool.Record {
 	if r.refused != nil {
 		return refusedRecord(r.refused)
 	}
+	// The rest of the entry may be changing: a transaction that was left behind may still run.
 	entry := r.piece.Entry
-	return spool.Record{Kind: spool.Webhook, Account: entry.Account, ReceivedAt: entry.ReceivedAt, Body: entry.Body}
+	return spool.Record{Kind: spool.Webhook, Account: entry.Account, ReceivedAt: entry.ReceivedAt, Body: r.piece.received}
 }
 
 func refusedRecord(r *store.Refused) spool.Record {

@@ -42,11 +42,13 @@ type Piece struct {
 	Entry    *store.Entry
 	Evidence *correlate.Leg // nil for what changes no call
 	CallUUID string         // set by Apply: the call that the dialog belongs to after the whole batch
+
+	received []byte // a webhook's body as it came, which a transaction that nobody waits for any more does not touch
 }
 
 // NewPiece makes a piece of a webhook of the PBX. The body is kept, not copied.
 func NewPiece(account string, receivedAt time.Time, w *dialog.Webhook, body []byte) *Piece {
-	p := &Piece{Entry: &store.Entry{
+	p := &Piece{received: body, Entry: &store.Entry{
 		Account: account, ReceivedAt: receivedAt, Origin: store.OriginPBX, EventName: w.EventName,
 		EventTime: w.EventTime, DialogUUID: w.DialogUUID, Ignored: w.Kind == dialog.Other, SHA256: w.SHA256, Body: body,
 	}}

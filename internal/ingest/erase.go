@@ -112,24 +112,66 @@ func replaceLegs(legs []store.Leg, find person.Finder) ([]store.Leg, error) {
 	return changed, nil
 }
 
-// EraseEntries puts pseudonyms into the bodies of journal entries, and says how many it changed.
+// EraseEntries puts pseudonyms into the bodies of journal entries, and says how many it changed. Where the journal has such
+// a body already, which a webhook was made into that came meanwhile, a line feed at the end makes it another one: both
+// entries stay, so that the calls are still what the journal gives.
 func EraseEntries(ctx context.Context, tx store.Tx, entries []store.Entry, find person.Finder) (int, error) {
 	var rewrites []store.Rewrite
+	var of []*store.Entry // of each rewrite
+	hashes := map[string][][32]byte{}
 	for i := range entries {
 		entry := &entries[i]
 		body, changed := person.Bytes(entry.Body, find)
 		if !changed {
 			continue
 		}
-		rewrites = append(rewrites, store.Rewrite{ID: entry.ID, SHA256: hashOf(entry.Origin, body), Rank: rankOf(entry), Body: body})
+		hash := hashOf(entry.Origin, body)
+		rewrites = append(rewrites, store.Rewrite{ID: entry.ID, SHA256: hash, Rank: rankOf(entry), Body: body})
+		of = append(of, entry)
+		hashes[entry.Account] = append(hashes[entry.Account], hash)
 	}
 	if len(rewrites) == 0 {
 		return 0, nil
+	}
+	taken := map[bodyKey]bool{}
+	for account := range hashes {
+		if err := alsoTaken(ctx, tx, account, hashes[account], taken); err != nil {
+			return 0, err
+		}
+	}
+	for i := range rewrites {
+		r, entry := &rewrites[i], of[i]
+		for taken[bodyKey{entry.Account, r.SHA256}] {
+			r.Body = append(slices.Clone(r.Body), '\n')
+			r.SHA256 = hashOf(entry.Origin, r.Body)
+			if err := alsoTaken(ctx, tx, entry.Account, [][32]byte{r.SHA256}, taken); err != nil {
+				return 0, err
+			}
+		}
+		taken[bodyKey{entry.Account, r.SHA256}] = true
 	}
 	if err := tx.RewriteJournal(ctx, rewrites); err != nil {
 		return 0, fmt.Errorf("rewrite journal: %w", err)
 	}
 	return len(rewrites), nil
+}
+
+// alsoTaken notes those of the hashes that the journal has.
+func alsoTaken(ctx context.Context, tx store.Tx, account string, hashes [][32]byte, taken map[bodyKey]bool) error {
+	there, err := tx.Journaled(ctx, account, hashes)
+	if err != nil {
+		return fmt.Errorf("look for journal entries: %w", err)
+	}
+	for _, hash := range there {
+		taken[bodyKey{account, hash}] = true
+	}
+	return nil
+}
+
+// bodyKey is by what the journal has a body once.
+type bodyKey struct {
+	account string
+	hash    [32]byte
 }
 
 func sortedKeys(keys map[store.Key]bool) []store.Key {

@@ -82,7 +82,7 @@ func (r *request) size() int {
 	if r.refused != nil {
 		return len(r.refused.Body)
 	}
-	return len(r.piece.Entry.Body)
+	return len(r.piece.received)
 }
 
 // New makes an Ingest; Run makes it work.

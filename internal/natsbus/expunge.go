@@ -1,6 +1,7 @@
 package natsbus
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -16,6 +17,9 @@ const (
 	// expungeIdle is how long the server keeps a reader of ours that has gone without a word.
 	expungeIdle = time.Minute
 )
+
+// errUnread says that the server was too slow for all of the stream to be looked at.
+var errUnread = errors.New("not all of it came in time")
 
 // Expunge takes the events of an account of which about says so off the stream, where they are overwritten, and says how
 // many. It looks at what the stream holds when it begins. It ends early, with an error, when NATS or ctx does; then it may
@@ -44,8 +48,10 @@ func (b *Bus) Expunge(ctx context.Context, account string, about func(body []byt
 		}
 	}()
 	pending := consumer.CachedInfo().NumPending
-	for seen := uint64(0); seen < pending; {
-		page, err := consumer.Fetch(int(min(expungePage, pending-seen)), jetstream.FetchContext(ctx))
+	seen := uint64(0)
+	for seen < pending {
+		// Messages may age away meanwhile: a page is what there is, and is not waited for.
+		page, err := consumer.FetchNoWait(int(min(expungePage, pending-seen)))
 		if err != nil {
 			return removed, fmt.Errorf("read stream %s: %w", flow.StreamName, explain(ctx, err))
 		}
@@ -66,12 +72,20 @@ func (b *Bus) Expunge(ctx context.Context, account string, about func(body []byt
 			}
 			removed++
 		}
-		if err := page.Error(); err != nil {
+		if err := cmp.Or(page.Error(), ctx.Err()); err != nil {
 			return removed, fmt.Errorf("read stream %s: %w", flow.StreamName, explain(ctx, err))
 		}
-		if got == 0 { // what was there has aged away meanwhile
+		if got == 0 {
 			break
 		}
+	}
+	// A server that is slow gives an empty page, too, and what it sent then is lost: it says how much it did send, and has left.
+	info, err := consumer.Info(ctx)
+	if err != nil {
+		return removed, fmt.Errorf("read stream %s: %w", flow.StreamName, explain(ctx, err))
+	}
+	if info.Delivered.Consumer != seen || seen < pending && info.NumPending > 0 {
+		return removed, fmt.Errorf("read stream %s: %w", flow.StreamName, errUnread)
 	}
 	return removed, nil
 }

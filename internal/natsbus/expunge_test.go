@@ -5,7 +5,9 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
+	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
 
 	"webhookd/internal/flow"
@@ -49,4 +51,28 @@ func TestEventsAreTakenOffTheStream(t *testing.T) {
 	away := open(t, natsbus.Config{URL: "nats://127.0.0.1:1"})
 	_, err = away.Expunge(ctx, "acme", about)
 	require.ErrorIs(t, err, natsbus.ErrDisconnected)
+}
+
+// Messages that age away while the stream is looked through are not waited for.
+func TestWhatAgesAwayMeanwhileIsNotWaitedFor(t *testing.T) {
+	t.Parallel()
+	bus, ctx := embedded(t), testContext(t)
+	for i := range 1200 {
+		require.NoError(t, bus.Publish(ctx, flow.Message{
+			Subject: flow.Subject("acme", "call_started"), ID: fmt.Sprint(i), Body: []byte(`{}`),
+		}))
+	}
+	stream, err := bus.JetStream().Stream(ctx, flow.StreamName)
+	require.NoError(t, err)
+	looked, began := 0, time.Now()
+	removed, err := bus.Expunge(ctx, "acme", func([]byte) bool {
+		if looked++; looked == 10 {
+			require.NoError(t, stream.Purge(ctx, jetstream.WithPurgeKeep(100)))
+		}
+		return false
+	})
+	require.NoError(t, err)
+	require.Zero(t, removed)
+	require.Equal(t, 600, looked, "a page, and what was left")
+	require.Less(t, time.Since(began), 15*time.Second)
 }

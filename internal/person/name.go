@@ -71,12 +71,12 @@ func NamesOf(body []byte, numbers Finder) []string {
 	return clean([]string{webhook.Told[dialog.SelfName], webhook.Told[dialog.AnonymousName]}, numbers)
 }
 
-// clean leaves out what is no name, or is found as a number anyway.
+// clean leaves out what is no name, is found as a number anyway, or stands for somebody already.
 func clean(names []string, numbers Finder) []string {
 	slices.Sort(names)
 	return slices.DeleteFunc(slices.Compact(names), func(name string) bool {
 		_, number := numbers(name)
-		return number || strings.TrimSpace(name) == "" || isNumber(name)
+		return number || strings.TrimSpace(name) == "" || isNumber(name) || strings.HasPrefix(name, Prefix)
 	})
 }
 

@@ -148,3 +148,16 @@ func guardFor() *person.Guard {
 	g.Add(pseudonym, []string{g.NumberMark("acme", "+48501502503"), g.NameMark("acme", "Jan Kot"), person.KeyPrefix + "0123"})
 	return g
 }
+
+// A pseudonym that stands in a name's place is nobody's name: it must not get a pseudonym in its turn.
+func TestAPseudonymIsNoName(t *testing.T) {
+	t.Parallel()
+	numbers := guard(t).Numbers("acme")
+	body := `{"event_name":"dialog_create","event_time":"2026-02-02 09:00:00","dialog_uuid":"ff12a10f-c39f-4ba6-9aed-f8693fa4f3f7",` +
+		`"dialog_type":"EXTERNAL","self_target":"48501502503","self_name":"%s"}`
+	for name, want := range map[string][]string{pseudonym + "-1cec": {}, "Jan Nowak": {"Jan Nowak"}} {
+		of := []byte(strings.Replace(body, "%s", name, 1))
+		require.ElementsMatch(t, want, person.Names(of, numbers))
+		require.ElementsMatch(t, want, person.NamesOf(of, numbers))
+	}
+}

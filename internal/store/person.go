@@ -91,6 +91,8 @@ type PersonWriter interface {
 	// RewriteJournal gives entries other bodies. Where the account has another entry with a SHA256 already, it returns
 	// ErrRefused.
 	RewriteJournal(ctx context.Context, rewrites []Rewrite) error
+	// Journaled gives those of the hashes of which an account's journal has an entry (Entry.SHA256). Order is not defined.
+	Journaled(ctx context.Context, account string, hashes [][32]byte) ([][32]byte, error)
 	// RewriteRows writes rows of an account's table anew; those that are not there are no error.
 	RewriteRows(ctx context.Context, account string, table PersonTable, rows []PersonRow) error
 	// DropRows removes rows of an account's table; those that are not there are no error.

@@ -80,6 +80,21 @@ func TestSchemaFileIsWhatMigrationsMake(t *testing.T) {
 	require.NoError(t, appendBody(t.Context(), byHand.open(t), "one"))
 }
 
+// No migration looks through the journal, which holds webhooks up for as long as that takes.
+func TestWhatIsCheckedOfTheJournalLaterIsNotLookedThroughFor(t *testing.T) {
+	t.Parallel()
+	b := &bundle{url: pgtest.URL(t)}
+	require.NoError(t, postgres.Migrate(t.Context(), b.url))
+	var validated bool
+	require.NoError(t, b.admin(t).QueryRow(`
+select convalidated from pg_constraint where conrelid = 'journal'::regclass and conname = 'journal_rank_check'`).Scan(&validated))
+	require.False(t, validated)
+	_, err := b.admin(t).Exec(`
+insert into journal (account, received_at, origin, event_name, ignored, sha256, body, rank)
+values ('acme', now(), 'pbx', 'x', true, sha256('x'), 'x', 'short')`)
+	require.ErrorContains(t, err, "journal_rank_check")
+}
+
 // describe tells everything of the current schema, one line for each thing.
 func describe(t *testing.T, db *sql.DB) []string {
 	t.Helper()

@@ -112,6 +112,24 @@ func (t *tx) RewriteJournal(ctx context.Context, rewrites []store.Rewrite) error
 	return nil
 }
 
+// Journaled implements [store.PersonWriter].
+func (t *tx) Journaled(ctx context.Context, account string, hashes [][32]byte) ([][32]byte, error) {
+	asked := make(pq.ByteaArray, len(hashes))
+	for i := range hashes {
+		asked[i] = hashes[i][:]
+	}
+	var rows [][]byte
+	if err := t.SelectContext(ctx, &rows, `select sha256 from journal where account = $1 and sha256 = any($2)`,
+		account, asked); err != nil {
+		return nil, t.fail(ctx, "look for journal entries", err)
+	}
+	found := make([][32]byte, len(rows))
+	for i, row := range rows {
+		found[i] = [32]byte(row)
+	}
+	return found, nil
+}
+
 // putRanks writes the ranks of new entries that have one.
 func (t *tx) putRanks(ctx context.Context, entries []*store.Entry) error {
 	for _, entry := range entries {

@@ -109,6 +109,20 @@ func (t *tx) RewriteJournal(ctx context.Context, rewrites []store.Rewrite) error
 		func(r store.Rewrite) []any { return []any{r.SHA256[:], r.Rank[:], blob(r.Body), r.ID} })
 }
 
+// Journaled implements [store.PersonWriter].
+func (t *tx) Journaled(ctx context.Context, account string, hashes [][32]byte) ([][32]byte, error) {
+	rows, err := gather[[]byte](ctx, t, "look for journal entries", `select sha256 from journal where account = ? and sha256 = ?`,
+		hashes, func(hash [32]byte) []any { return []any{account, hash[:]} })
+	if err != nil {
+		return nil, err
+	}
+	found := make([][32]byte, len(rows))
+	for i, row := range rows {
+		found[i] = [32]byte(row)
+	}
+	return found, nil
+}
+
 // putRanks writes the ranks of new entries that have one.
 func (t *tx) putRanks(ctx context.Context, entries []*store.Entry) error {
 	var ranked []*store.Entry

@@ -124,6 +124,17 @@ var personTests = []test{
 		require.Equal(t, sha256.Sum256(changed), entries[0].SHA256)
 		require.Equal(t, sha256.Sum256(body), entries[0].Rank)
 		require.Equal(t, [32]byte{7}, entries[1].Rank)
+		b.change(t, func(tx store.Tx) error {
+			there, err := tx.Journaled(b.ctx, acme, [][32]byte{sha256.Sum256(body), sha256.Sum256(changed), late.SHA256, {}})
+			require.NoError(t, err)
+			require.ElementsMatch(t, [][32]byte{sha256.Sum256(changed), late.SHA256}, there)
+			for account, hashes := range map[string][][32]byte{acme: nil, other: {late.SHA256}} {
+				there, err = tx.Journaled(b.ctx, account, hashes)
+				require.NoError(t, err)
+				require.Empty(t, there, account)
+			}
+			return nil
+		})
 		again := &store.Entry{
 			Account: acme, ReceivedAt: now, Origin: store.OriginPBX, EventName: "x", SHA256: sha256.Sum256(changed), Body: changed,
 		}

@@ -30,7 +30,10 @@ comment on table erasure_secret is 'What the hashes of erasures are salted with:
 comment on column erasure_secret.single is 'Always true; there is one row at most.';
 comment on column erasure_secret.secret is 'The salt.';
 
-alter table journal add column rank bytea check (octet_length(rank) = 32);
+-- The check is not valid for what is there already, where the column is null: to look through the journal for it would hold
+-- webhooks up.
+alter table journal add column rank bytea;
+alter table journal add constraint journal_rank_check check (octet_length(rank) = 32) not valid;
 comment on column journal.rank is 'What orders it among entries that contradict it, where that is not sha256: the hash of the body before a person was taken out; else null.';
 comment on table journal is 'Every webhook and everything else that changes a call, in the order of arrival. Append only, but for what retention removes, and that a person may be taken out of a body; all other tables can be worked out again from it.';
 comment on column journal.body is 'The body byte for byte as received, but that a person may have been taken out (rank is not null then); bytes, because it need not be valid UTF-8.';
