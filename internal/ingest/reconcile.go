@@ -130,7 +130,7 @@ func recordPiece(account, event string, now time.Time, one Recorded) *Piece {
 	evidence := correlate.NewRecordedLeg(&record)
 	return &Piece{
 		Entry: &store.Entry{
-			Account: account, Named: Named(account, evidence),
+			Account: account, Named: dialogsNamed(evidence),
 			ReceivedAt: now.UTC().Truncate(time.Microsecond), Origin: store.OriginReconciled,
 			EventName: event, EventTime: at, DialogUUID: one.Record.DialogUUID,
 			SHA256: record.SHA256, Body: one.Body,
