@@ -50,6 +50,8 @@ type Config struct {
 	// nil: nothing is taken out.
 	Retention interface {
 		Batch(ctx context.Context, tx store.Tx, now time.Time) (removed store.Removed, again time.Time, err error)
+		// Committed says that the transaction of the last Batch has committed.
+		Committed()
 	}
 	Logger *slog.Logger
 	Now    func() time.Time
@@ -66,10 +68,11 @@ type Runner struct {
 	errands errands
 	repairs repairs
 
-	retained time.Time     // when retention was last seen to have its row
-	removing store.Removed // in the transaction that runs
-	removal  sync.Mutex    // guards removed
-	removed  store.Removed
+	retained  time.Time     // when retention was last seen to have its row
+	removing  store.Removed // in the transaction that runs
+	retaining bool          // likewise: retention had its bit
+	removal   sync.Mutex    // guards removed
+	removed   store.Removed
 }
 
 // New makes a Runner; Run makes it work.
@@ -211,7 +214,7 @@ type work func(ctx context.Context, tx store.Tx, now time.Time, rows []store.Due
 func (r *Runner) write(ctx context.Context, limit int, rows *[]store.Due, work work) error {
 	var claimed []dispatch.Errand
 	err := r.cfg.Store.Write(ctx, func(tx store.Tx) (err error) {
-		claimed, r.removing = nil, store.Removed{}
+		claimed, r.removing, r.retaining = nil, store.Removed{}, false
 		r.repairs.forget()
 		defer func() {
 			if value := recover(); value != nil {
@@ -234,6 +237,9 @@ func (r *Runner) write(ctx context.Context, limit int, rows *[]store.Due, work w
 		r.errands.expect(0)
 		r.repairs.forget()
 		return fmt.Errorf("do due rows: %w", err)
+	}
+	if r.retaining {
+		r.cfg.Retention.Committed()
 	}
 	r.start(ctx, claimed)
 	r.repair(ctx)

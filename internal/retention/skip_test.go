@@ -241,10 +241,45 @@ func TestInstancesShareTheWork(t *testing.T) {
 				again = at
 				return err
 			}))
+			purgers[turn%2].Committed()
 		}
 		require.EqualValues(t, calls, removed.Calls)
 		b.requireLeft(t)
 		require.GreaterOrEqual(t, turn, calls/32)
+	})
+}
+
+// What a transaction did that was rolled back is done again at once, not with the next pass.
+func TestATransactionThatIsRolledBackIsDoneAgain(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bundle) {
+		b.call(t, 1, noon)
+		b.settle(t, acme)
+		b.publish(t)
+		purger := retention.New(calls30, slog.New(slog.DiscardHandler))
+		now, lost := noon.Add(31*day), errors.New("lost")
+		batch := func(fails error) (removed store.Removed, again time.Time) {
+			err := b.Write(t.Context(), func(tx store.Tx) (err error) {
+				if removed, again, err = purger.Batch(t.Context(), tx, now); err != nil {
+					return err
+				}
+				return fails
+			})
+			require.ErrorIs(t, err, fails)
+			return removed, again
+		}
+		removed, _ := batch(lost)
+		require.EqualValues(t, 1, removed.Calls)
+		b.requireLeft(t, 1)
+		removed, again := batch(nil)
+		require.EqualValues(t, 1, removed.Calls)
+		require.Equal(t, now.Add(retention.Between), again)
+		purger.Committed()
+		removed, again = batch(nil)
+		require.Zero(t, removed)
+		require.Equal(t, now.Add(time.Hour), again)
+		purger.Committed()
+		b.requireLeft(t)
 	})
 }
 
@@ -285,6 +320,7 @@ func TestTrafficGoesOnBesideRetention(t *testing.T) {
 					t.Error(err)
 					return
 				}
+				purger.Committed()
 				longest = max(longest, time.Since(began))
 			}
 		})
