@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"webhookd/internal/dispatch"
+	"webhookd/internal/reconcile"
 	"webhookd/internal/store"
 )
 
@@ -54,15 +55,15 @@ func (r *Runner) work(
 		case r.cfg.Repairer == nil && (row.Kind == store.DueReconcile || row.Kind == store.DueSweep):
 			// Nobody can be asked any more.
 		case row.Kind == store.DueReconcile && (deaf || r.repairs.busy()):
-			later(row, full)
+			later(row, reconcile.Later)
 		case row.Kind == store.DueReconcile:
 			questions = append(questions, row)
 		case row.Kind == store.DueSweep:
 			row.At = r.cfg.Repairer.NextSweep(now)
 			again = append(again, row)
-			r.repairs.sweep = true
+			r.repairs.sweep, r.swept = true, now
 		case row.Kind == store.DueRetention && r.cfg.Retention == nil:
-			later(row, retainAgain)
+			later(row, putAgain)
 		case row.Kind == store.DueRetention:
 			retain = &row
 		default:
