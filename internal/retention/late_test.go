@@ -35,6 +35,14 @@ func TestTheNextCallOfACampaignCaseBeginsAnew(t *testing.T) {
 		require.EqualValues(t, 1, b.purge(t, calls30, noon.Add(31*day)).Calls)
 		require.Equal(t, ingest.Ignored, b.submit(t, acme, webhook("dialog_close", 1, noon.Add(2*time.Minute), info)).Result)
 
+		require.NoError(t, b.Write(t.Context(), func(tx store.Tx) error {
+			stones, err := tx.Tombstones(t.Context(), []store.Key{
+				{Account: acme, UUID: leg(1)}, {Account: acme, UUID: first[0].CallUUID},
+			})
+			require.Equal(t, []store.Key{{Account: acme, UUID: leg(1)}}, stones)
+			return err
+		}))
+
 		call(2, noon.Add(40*day))
 		next := b.calls(t, acme)
 		require.Len(t, next, 1)
