@@ -87,8 +87,8 @@ func runBackfill(ctx context.Context, proc process, cfg config.Config, work reco
 		words = "would be imported"
 	}
 	_, printed := fmt.Fprintf(proc.out, "%d records: %d %s (%d of dialogs that were not known), %d known already, "+
-		"%d that nothing links to a call, %d of dialogs that go on\n",
-		sum.Records, sum.Taken, words, sum.New, sum.Known, sum.Unplaced, sum.Open)
+		"%d that nothing links to a call, %d of dialogs that go on, %d of dialogs that retention removed\n",
+		sum.Records, sum.Taken, words, sum.New, sum.Known, sum.Unplaced, sum.Open, sum.Removed)
 	if err != nil {
 		if _, ok := errors.AsType[*pbxapi.Error](err); ok {
 			return fmt.Errorf("%w; what was imported stays, and the same command goes on from there", err)

@@ -26,9 +26,9 @@ const (
 	maxRows = 256
 	// retryAfter is how long a row waits that could not be done.
 	retryAfter = time.Minute
-	// retainAgain is after how long without a sight of retention's row it is put down again: an instance of a version
-	// that does not know it drops it.
-	retainAgain = 2 * time.Hour
+	// putAgain is after how long without a sight of the row of retention, or of the sweep, it is put down again: an
+	// instance of a version that does not know it drops it.
+	putAgain = 2 * time.Hour
 )
 
 // Config is what a Runner needs.
@@ -50,6 +50,8 @@ type Config struct {
 	// nil: nothing is taken out.
 	Retention interface {
 		Batch(ctx context.Context, tx store.Tx, now time.Time) (removed store.Removed, again time.Time, err error)
+		// Committed says that the transaction of the last Batch has committed.
+		Committed()
 	}
 	Logger *slog.Logger
 	Now    func() time.Time
@@ -66,10 +68,12 @@ type Runner struct {
 	errands errands
 	repairs repairs
 
-	retained time.Time     // when retention was last seen to have its row
-	removing store.Removed // in the transaction that runs
-	removal  sync.Mutex    // guards removed
-	removed  store.Removed
+	swept     time.Time     // when the sweep was last seen to have its row
+	retained  time.Time     // when retention was
+	removing  store.Removed // in the transaction that runs
+	retaining bool          // likewise: retention had its bit
+	removal   sync.Mutex    // guards removed
+	removed   store.Removed
 }
 
 // New makes a Runner; Run makes it work.
@@ -115,7 +119,6 @@ func (r *Runner) Run(ctx context.Context) error {
 	defer r.errands.wait()
 	defer r.repairs.wait()
 	tidying := r.cfg.Dispatcher == nil // or it has its due row
-	sweeping := r.cfg.Repairer == nil  // likewise
 	for {
 		select {
 		case <-ctx.Done():
@@ -126,11 +129,11 @@ func (r *Runner) Run(ctx context.Context) error {
 		if !tidying {
 			tidying = r.begins(ctx, store.DueTidy)
 		}
-		if !sweeping {
-			sweeping = r.begins(ctx, store.DueSweep)
+		if r.cfg.Repairer != nil {
+			r.putDown(ctx, store.DueSweep, &r.swept)
 		}
-		if r.cfg.Retention != nil && r.cfg.Now().Sub(r.retained) > retainAgain && r.begins(ctx, store.DueRetention) {
-			r.retained = r.cfg.Now()
+		if r.cfg.Retention != nil {
+			r.putDown(ctx, store.DueRetention, &r.retained)
 		}
 		wait, err := r.round(ctx)
 		if err != nil && ctx.Err() == nil {
@@ -144,6 +147,13 @@ func (r *Runner) Run(ctx context.Context) error {
 		case <-timer.C:
 		}
 		timer.Reset(max(0, wait-together))
+	}
+}
+
+// putDown puts down a row that was not seen for long.
+func (r *Runner) putDown(ctx context.Context, kind store.DueKind, seen *time.Time) {
+	if now := r.cfg.Now(); now.Sub(*seen) > putAgain && r.begins(ctx, kind) {
+		*seen = now
 	}
 }
 
@@ -211,7 +221,7 @@ type work func(ctx context.Context, tx store.Tx, now time.Time, rows []store.Due
 func (r *Runner) write(ctx context.Context, limit int, rows *[]store.Due, work work) error {
 	var claimed []dispatch.Errand
 	err := r.cfg.Store.Write(ctx, func(tx store.Tx) (err error) {
-		claimed, r.removing = nil, store.Removed{}
+		claimed, r.removing, r.retaining = nil, store.Removed{}, false
 		r.repairs.forget()
 		defer func() {
 			if value := recover(); value != nil {
@@ -234,6 +244,9 @@ func (r *Runner) write(ctx context.Context, limit int, rows *[]store.Due, work w
 		r.errands.expect(0)
 		r.repairs.forget()
 		return fmt.Errorf("do due rows: %w", err)
+	}
+	if r.retaining {
+		r.cfg.Retention.Committed()
 	}
 	r.start(ctx, claimed)
 	r.repair(ctx)

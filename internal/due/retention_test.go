@@ -86,3 +86,66 @@ func TestWhatIsOldIsRemovedOnceAnHour(t *testing.T) {
 		require.Zero(t, b.runner.Stats().Failed)
 	})
 }
+
+// oldCall gives the webhooks of a call of a campaign's case, long ago: create, and close.
+func oldCall(n int, at, end string) [][]byte {
+	const info = `,"initial_application_info":{"type":"VOICE_CAMPAIGN","side":"CONTACT","data":{"id":77}}`
+	return [][]byte{
+		body("dialog_create", leg(n), at, `,"dialog_type":"EXTERNAL","direction":"INBOUND","state":"ringing"`+info),
+		body("dialog_close", leg(n), end, `,"close_cause":"HANGUP"`+info),
+	}
+}
+
+// publishAll lets the relay be through with everything.
+func (b *bundle) publishAll(t *testing.T) {
+	t.Helper()
+	rows, err := b.st.Unsent(t.Context(), 0, 1000)
+	require.NoError(t, err)
+	require.NoError(t, b.st.Advance(t.Context(), rows[len(rows)-1].ID, nil, nil))
+}
+
+// A call that is old when its settling is due is settled first, also in one transaction with retention, and stays until that is
+// published. Then it is gone, from what the engine remembers, too.
+func TestWhatIsOldIsSettledBeforeItIsRemoved(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		b := &bundle{clock: newClock(), st: database.Open(t), engine: newEngine()}
+		// What it wakes is not there yet.
+		b.runner = due.New(due.Config{})
+		b.take(t, oldCall(1, "09:00:00", "09:01:00")...)
+		b.publishAll(t)
+		calls, err := b.st.Calls(t.Context(), store.CallFilter{Account: account})
+		require.NoError(t, err)
+		require.Len(t, calls, 1)
+		key := store.Key{Account: account, UUID: calls[0].CallUUID}
+		b.move(30 * 24 * time.Hour)
+		b.runner = b.startRemoving(t, retention.Policy{Default: retention.Limits{Calls: 24 * time.Hour}})
+		await(t, func() bool {
+			at, ok, err := b.st.NextDue(t.Context())
+			return err == nil && ok && at.Equal(b.Now().Add(time.Hour))
+		})
+		require.Equal(t, 1, b.count(t, "call_settled"))
+		require.Equal(t, 1, b.call(t, key.UUID).Revision)
+		require.Zero(t, b.runner.Stats().Removed)
+
+		// Another call is settled in the transaction that takes it out.
+		b.publishAll(t)
+		b.take(t, body("dialog_create", leg(2), "09:00:00", `,"dialog_type":"EXTERNAL"`),
+			body("dialog_close", leg(2), "09:01:00", `,"close_cause":"HANGUP"`))
+		at := b.Now().Add(10 * time.Second)
+		require.NoError(t, b.st.Write(t.Context(), func(tx store.Tx) error {
+			return tx.PutDue(t.Context(), []store.Due{{Kind: store.DueRetention, At: at}})
+		}))
+		b.move(10 * time.Second)
+		b.runner.Wake()
+		await(t, func() bool { return b.runner.Stats().Removed.Calls == 1 })
+		_, err = b.st.Call(t.Context(), key)
+		require.ErrorIs(t, err, store.ErrNotFound)
+		require.Equal(t, 1, b.call(t, leg(2)).Revision)
+
+		b.take(t, oldCall(3, "10:00:00", "10:01:00")...)
+		next := b.call(t, key.UUID)
+		require.Len(t, next.Legs, 1, "it is another call of the same case")
+		require.Zero(t, next.Revision)
+	})
+}

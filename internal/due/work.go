@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"webhookd/internal/dispatch"
+	"webhookd/internal/reconcile"
 	"webhookd/internal/store"
 )
 
@@ -18,6 +19,7 @@ func (r *Runner) work(
 	var settle, reap, broadcasts []store.Key
 	var triggers, requests []string
 	var again, questions []store.Due
+	var retain *store.Due
 	deaf := r.cfg.CatchingUp != nil && r.cfg.CatchingUp()
 	_, free := r.errands.room()
 	later := func(row store.Due, by time.Duration) {
@@ -53,24 +55,17 @@ func (r *Runner) work(
 		case r.cfg.Repairer == nil && (row.Kind == store.DueReconcile || row.Kind == store.DueSweep):
 			// Nobody can be asked any more.
 		case row.Kind == store.DueReconcile && (deaf || r.repairs.busy()):
-			later(row, full)
+			later(row, reconcile.Later)
 		case row.Kind == store.DueReconcile:
 			questions = append(questions, row)
 		case row.Kind == store.DueSweep:
 			row.At = r.cfg.Repairer.NextSweep(now)
 			again = append(again, row)
-			r.repairs.sweep = true
+			r.repairs.sweep, r.swept = true, now
 		case row.Kind == store.DueRetention && r.cfg.Retention == nil:
-			later(row, retainAgain)
+			later(row, putAgain)
 		case row.Kind == store.DueRetention:
-			r.retained = now
-			removed, at, err := r.cfg.Retention.Batch(ctx, tx, now)
-			if err != nil {
-				return nil, err
-			}
-			r.removing = removed
-			row.At = at
-			again = append(again, row)
+			retain = &row
 		default:
 			r.cfg.Logger.Error("dropped a due row of an unknown kind", "kind", row.Kind)
 		}
@@ -93,10 +88,32 @@ func (r *Runner) work(
 	if err := r.cfg.Engine.Settle(ctx, tx, now, settle); err != nil {
 		return nil, err
 	}
-	if len(triggers)+len(requests)+len(broadcasts) == 0 {
-		return nil, nil
+	var errands []dispatch.Errand
+	if len(triggers)+len(requests)+len(broadcasts) > 0 {
+		var err error
+		if errands, err = r.dispatch(ctx, tx, now, triggers, requests, broadcasts); err != nil {
+			return nil, err
+		}
 	}
-	return r.dispatch(ctx, tx, now, triggers, requests, broadcasts)
+	// Only now: the rows that were taken are gone, and say of no call any more that something of it is to be done.
+	if retain != nil {
+		if err := r.retain(ctx, tx, now, *retain); err != nil {
+			return nil, err
+		}
+	}
+	return errands, nil
+}
+
+// retain takes out a bit of what is old.
+func (r *Runner) retain(ctx context.Context, tx store.Tx, now time.Time, row store.Due) (err error) {
+	r.retained, r.retaining = now, true
+	if r.removing, row.At, err = r.cfg.Retention.Batch(ctx, tx, now); err != nil {
+		return err //nolint:wrapcheck // it says what it did
+	}
+	if r.removing.Calls > 0 {
+		r.cfg.Engine.Forget()
+	}
+	return tx.PutDue(ctx, []store.Due{row})
 }
 
 // dispatch does what is due of triggers.

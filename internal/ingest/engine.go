@@ -1,7 +1,6 @@
 package ingest
 
 import (
-	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -54,7 +53,7 @@ func NewPiece(account string, receivedAt time.Time, w *dialog.Webhook, body []by
 	}}
 	if w.Kind != dialog.Other {
 		p.Evidence = correlate.NewLeg(w)
-		p.Entry.Named = Named(account, p.Evidence)
+		p.Entry.Named = dialogsNamed(p.Evidence)
 	}
 	return p
 }
@@ -68,28 +67,40 @@ func Named(account string, evidence *correlate.Leg) []string {
 	return slices.DeleteFunc(ids, func(id string) bool { return id == "" })
 }
 
-// NamedIn gives the same of a journal entry: what it is about, and what else it names. It gives nothing of an entry that
-// changes no call.
-func NamedIn(entry *store.Entry) ([]string, error) {
-	if entry.Ignored {
-		return nil, nil
+// dialogsNamed gives those of them that are dialogs: what retention buries. The id of a campaign's call is not: the next
+// call of the same case may have it again.
+func dialogsNamed(evidence *correlate.Leg) []string {
+	if parent := evidence.Told(dialog.CallerDialogUUID); parent != "" {
+		return []string{evidence.UUID, parent}
 	}
+	return []string{evidence.UUID}
+}
+
+// NamedIn gives the same of a journal entry: what it is about, and what else it names; and which of these are dialogs. It
+// gives nothing of an entry that changes no call.
+func NamedIn(entry *store.Entry) (named, dialogs []string, err error) {
+	if entry.Ignored {
+		return nil, nil, nil
+	}
+	var evidence *correlate.Leg
 	switch entry.Origin {
 	case store.OriginPBX:
-	case store.OriginReconciled:
-		recorded, err := RecordOf(entry)
+		webhook, err := dialog.Decode(entry.Body)
 		if err != nil {
-			return nil, err
+			return nil, nil, fmt.Errorf("read journal entry %d: %w", entry.ID, err)
 		}
-		return Named(entry.Account, recorded), nil
+		evidence = correlate.NewLeg(&webhook)
+	case store.OriginReconciled:
+		if evidence, err = RecordOf(entry); err != nil {
+			return nil, nil, err
+		}
 	default:
-		return []string{cmp.Or(entry.DialogUUID, entry.CallUUID)}, nil
+		if entry.DialogUUID != "" {
+			return []string{entry.DialogUUID}, []string{entry.DialogUUID}, nil
+		}
+		return []string{entry.CallUUID}, nil, nil
 	}
-	webhook, err := dialog.Decode(entry.Body)
-	if err != nil {
-		return nil, fmt.Errorf("read journal entry %d: %w", entry.ID, err)
-	}
-	return Named(entry.Account, correlate.NewLeg(&webhook)), nil
+	return Named(entry.Account, evidence), dialogsNamed(evidence), nil
 }
 
 // Apply writes the pieces to the journal and everything that follows from them to legs, calls, outbox and due rows, in
@@ -105,6 +116,9 @@ func (e *Engine) Apply(ctx context.Context, tx store.Tx, now time.Time, pieces [
 	}
 	if err := tx.Append(ctx, entries); err != nil {
 		return fmt.Errorf("append to journal: %w", err)
+	}
+	if err := bury(ctx, tx, now, pieces); err != nil {
+		return err
 	}
 	b := newBatch(e, tx, now)
 	var live []*Piece

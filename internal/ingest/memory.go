@@ -18,6 +18,10 @@ type memory struct {
 	guardTurn string // of the last Write after which guard still holds
 }
 
+// Forget gives up what is remembered, because the transaction that runs has taken calls out. It belongs into that
+// transaction.
+func (e *Engine) Forget() { e.memory.accounts = nil }
+
 // recall gives what is known, for a batch to work on. It is gone until the batch hands it back.
 func (m *memory) recall(tx store.Tx) map[string]*accountBatch {
 	accounts := m.accounts

@@ -40,6 +40,7 @@ type Reconciled struct {
 	New      int // of these, of dialogs that were not known
 	Known    int // told nothing new
 	Unplaced int // of dialogs that are not known and that nothing links to a call; left out
+	Removed  int // of dialogs that retention removed, or that name such a dialog; left out
 }
 
 // Add adds counts up.
@@ -48,6 +49,7 @@ func (r *Reconciled) Add(other Reconciled) {
 	r.New += other.New
 	r.Known += other.Known
 	r.Unplaced += other.Unplaced
+	r.Removed += other.Removed
 }
 
 // Reconcile takes records of the PBX into the calls of an account: those that tell something new are written to the
@@ -71,6 +73,10 @@ func (e *Engine) Reconcile(
 	if err := e.disguise(ctx, tx, now, pieces); err != nil {
 		return result, err
 	}
+	removed, err := withRemoved(ctx, tx, pieces)
+	if err != nil {
+		return result, err
+	}
 	b := newBatch(e, tx, now)
 	for _, piece := range pieces {
 		b.want(piece)
@@ -85,6 +91,8 @@ func (e *Engine) Reconcile(
 		known, _ := a.set.Leg(piece.Evidence.UUID)
 		_, isCall := a.calls[piece.Evidence.UUID]
 		switch {
+		case removed[piece]:
+			result.Removed++
 		case known == nil && !isCall && !placed(records[i].Record):
 			result.Unplaced++
 		case !correlate.Adds(known, piece.Evidence):
@@ -114,6 +122,30 @@ func (e *Engine) Reconcile(
 	return result, nil
 }
 
+// withRemoved gives those of the pieces that name something that retention removed.
+func withRemoved(ctx context.Context, tx store.Tx, pieces []*Piece) (map[*Piece]bool, error) {
+	naming := map[store.Key][]*Piece{}
+	var keys []store.Key
+	for _, piece := range pieces {
+		for _, id := range piece.Entry.Named {
+			key := store.Key{Account: piece.Entry.Account, UUID: id}
+			naming[key] = append(naming[key], piece)
+			keys = append(keys, key)
+		}
+	}
+	stones, err := tx.Tombstones(ctx, keys)
+	if err != nil {
+		return nil, fmt.Errorf("read tombstones: %w", err)
+	}
+	removed := map[*Piece]bool{}
+	for _, stone := range stones {
+		for _, piece := range naming[stone] {
+			removed[piece] = true
+		}
+	}
+	return removed, nil
+}
+
 // placed says whether a record says by itself where its dialog belongs.
 func placed(r *dialog.Record) bool {
 	return r.Told[dialog.ApplicationType] != "" || r.Told[dialog.CallerDialogUUID] != "" ||
@@ -130,7 +162,7 @@ func recordPiece(account, event string, now time.Time, one Recorded) *Piece {
 	evidence := correlate.NewRecordedLeg(&record)
 	return &Piece{
 		Entry: &store.Entry{
-			Account: account, Named: Named(account, evidence),
+			Account: account, Named: dialogsNamed(evidence),
 			ReceivedAt: now.UTC().Truncate(time.Microsecond), Origin: store.OriginReconciled,
 			EventName: event, EventTime: at, DialogUUID: one.Record.DialogUUID,
 			SHA256: record.SHA256, Body: one.Body,

@@ -210,6 +210,9 @@ func (c *Client) read(body io.Reader) ([]json.RawMessage, error) {
 	return records, nil
 }
 
+// Rate is how many requests a second it makes at most.
+func (c *Client) Rate() int { return c.cfg.Rate }
+
 // wait waits for the turn of a request.
 func (c *Client) wait(ctx context.Context) error {
 	c.mu.Lock()

@@ -49,7 +49,7 @@ func (c *components) addEntry(entry *store.Entry) error {
 	if root := c.find(node); entry.ReceivedAt.After(c.latest[root]) {
 		c.latest[root] = entry.ReceivedAt
 	}
-	named, err := ingest.NamedIn(entry)
+	named, _, err := ingest.NamedIn(entry)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -13,6 +14,7 @@ import (
 	"webhookd/internal/pbxapi"
 	"webhookd/internal/pbxapi/pbxtest"
 	"webhookd/internal/reconcile"
+	"webhookd/internal/retention"
 	"webhookd/internal/store"
 	"webhookd/internal/store/everystore"
 )
@@ -206,5 +208,36 @@ func TestAWebhookAfterHistoryIsARevision(t *testing.T) {
 		require.Equal(t, "2020-08-20T00:06:00Z", record.EndedAt.String())
 		require.Equal(t, []string{"call_settled"}, b.events(t, leg(0)))
 		b.requireRebuilt(t)
+	})
+}
+
+// What retention removed is left out of an import, and counted as that; nothing is kept of it, however often it is told.
+func TestWhatWasRemovedIsNotImportedAgain(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bundle, _ everystore.Database) {
+		b.pbx.Put(day()...)
+		_, err := b.reconciler.Backfill(t.Context(), history(t))
+		require.NoError(t, err)
+		pass := retention.NewPass(retention.Policy{Default: retention.Limits{Calls: 24 * time.Hour}}, "", false)
+		for more := true; more; {
+			require.NoError(t, b.st.Write(t.Context(), func(tx store.Tx) (err error) {
+				_, more, err = pass.Batch(t.Context(), tx, b.Now())
+				return err
+			}))
+		}
+		b.pbx.Put(pbxtest.Record{
+			"dialog_uuid": leg(90), "dialog_type": "EXTERNAL", "start_time": "2020-08-20 00:01:00", "hangup_time": "2020-08-20 00:02:00",
+			"initial_application_info": map[string]any{"data": map[string]any{"caller_dialog_uuid": leg(0)}},
+		})
+		for range 2 {
+			sum, err := b.reconciler.Backfill(t.Context(), history(t))
+			require.NoError(t, err)
+			require.Equal(t, reconcile.HistorySum{
+				Records: 49, Reconciled: ingest.Reconciled{Unplaced: 24, Removed: 25},
+			}, sum)
+		}
+		entries, err := b.st.Journal(t.Context(), 0, 100)
+		require.NoError(t, err)
+		require.Empty(t, entries)
 	})
 }

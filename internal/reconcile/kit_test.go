@@ -114,7 +114,13 @@ func engine() *ingest.Engine {
 
 func (b *bundle) newReconciler(t *testing.T, st store.Store, engine *ingest.Engine) *reconcile.Reconciler {
 	t.Helper()
-	client := pbxapi.New(pbxapi.Config{BaseURL: b.pbx.URL, Key: pbxtest.Key, Rate: 1000, Timeout: 5 * time.Second})
+	return b.newReconcilerAt(t, 1000, st, engine)
+}
+
+// newReconcilerAt makes one that asks at a rate, in requests a second.
+func (b *bundle) newReconcilerAt(t *testing.T, rate int, st store.Store, engine *ingest.Engine) *reconcile.Reconciler {
+	t.Helper()
+	client := pbxapi.New(pbxapi.Config{BaseURL: b.pbx.URL, Key: pbxtest.Key, Rate: rate, Timeout: 5 * time.Second})
 	t.Cleanup(client.Close)
 	made := reconcile.New(reconcile.Config{
 		Store: st, Engine: engine, PBXs: map[string]reconcile.PBX{account: client}, OpenAfter: time.Hour,

@@ -30,6 +30,11 @@ const (
 	Lease = 5 * time.Minute
 	// askTime is how long asking may take; what is not done then is asked again when the lease is over.
 	askTime = 4 * time.Minute
+	// claimTime is how long asking about the calls of one claim takes at least, if every call is a request of its own. It
+	// is half of askTime because an answer may have several pages.
+	claimTime = askTime / 2
+	// Later is how long calls wait that cannot be asked about because others are.
+	Later = time.Minute
 	// sweepEvery is how often calls that are open for long are looked for.
 	sweepEvery = time.Hour
 	// keepQuestions is how long it is kept how asking about a call went.
@@ -49,6 +54,8 @@ const fewAsks = 2
 type PBX interface {
 	// Dialogs hands over, page by page, the records of the dialogs that began at or after from and before to.
 	Dialogs(ctx context.Context, from, to dialog.Time, each func(page []json.RawMessage) error) error
+	// Rate is how many requests a second it takes at most.
+	Rate() int
 }
 
 // Config is what a Reconciler needs.
@@ -114,16 +121,24 @@ func (r *Reconciler) count(account string, more Stats) {
 func (r *Reconciler) Has(account string) bool { return r.cfg.PBXs[account] != nil }
 
 // Claim puts off due rows for as long as asking can take, in the transaction that took them, and gives the calls. Rows
-// of accounts without a PBX are gone.
+// of accounts without a PBX are gone, and those that are more than can be asked about at the PBXs' rates wait.
 func (r *Reconciler) Claim(ctx context.Context, tx store.Tx, now time.Time, rows []store.Due) ([]store.Key, error) {
 	var calls []store.Key
 	var again []store.Due
+	var takes time.Duration
 	for _, row := range rows {
-		if r.Has(row.Account) {
+		if !r.Has(row.Account) {
+			continue
+		}
+		one := time.Second / time.Duration(max(1, r.cfg.PBXs[row.Account].Rate()))
+		if takes+one <= claimTime {
+			takes += one
 			calls = append(calls, store.Key{Account: row.Account, UUID: row.CallUUID})
 			row.At = now.Add(Lease)
-			again = append(again, row)
+		} else {
+			row.At = now.Add(Later)
 		}
+		again = append(again, row)
 	}
 	if len(again) == 0 {
 		return nil, nil

@@ -15,13 +15,14 @@ type components struct {
 	rows    map[string]int  // journal entries, by what they are about
 	kept    map[string]bool // dialogs and calls that must stay
 	taken   map[string]bool // roots
+	dialogs map[string]bool // which of all are dialogs
 }
 
 // gather finds the components of calls: their legs, what the webhooks of these name, the legs of that, and so on.
 func gather(ctx context.Context, tx store.Tx, account string, calls []string) (*components, error) {
 	c := &components{
 		account: account, parent: map[string]string{}, rows: map[string]int{}, kept: map[string]bool{},
-		taken: map[string]bool{},
+		taken: map[string]bool{}, dialogs: map[string]bool{},
 	}
 	for _, call := range calls {
 		c.find(call)
@@ -51,7 +52,7 @@ func gather(ctx context.Context, tx store.Tx, account string, calls []string) (*
 			return nil, err
 		}
 		for i := range entries {
-			named, err := ingest.NamedIn(&entries[i])
+			named, dialogs, err := ingest.NamedIn(&entries[i])
 			if err != nil {
 				return nil, err
 			}
@@ -60,6 +61,9 @@ func gather(ctx context.Context, tx store.Tx, account string, calls []string) (*
 			}
 			seen[entries[i].ID] = true
 			c.rows[named[0]]++
+			for _, uuid := range dialogs {
+				c.dialogs[uuid] = true
+			}
 			for _, uuid := range named[1:] {
 				c.join(named[0], uuid)
 			}

@@ -29,35 +29,52 @@ type Purger struct {
 	pass    *Pass
 	at      time.Time // of the last batch
 	removed store.Removed
+	// What the last batch did, as long as it is not known whether its transaction has committed.
+	open bool
+	bit  store.Removed
+	more bool
 }
 
 // New makes a Purger.
 func New(policy Policy, logger *slog.Logger) *Purger { return &Purger{policy: policy, logger: logger} }
 
 // Batch does the next bit in a transaction and says when to come again. What it counts has happened only if the
-// transaction commits. It returns the store's errors, and an error when a journal entry cannot be read.
+// transaction commits, which Committed must tell: if it did not, the next batch begins a pass anew. It returns the store's errors, and an error when a journal entry cannot be read.
 func (p *Purger) Batch(ctx context.Context, tx store.Tx, now time.Time) (
 	removed store.Removed, again time.Time, err error,
 ) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.pass == nil || now.Sub(p.at) > stale {
+	if p.pass == nil || p.open || now.Sub(p.at) > stale {
 		p.pass, p.removed = NewPass(p.policy, "", false), store.Removed{}
 	}
-	p.at = now
+	p.at, p.open = now, true
 	removed, more, err := p.pass.Batch(ctx, tx, now)
 	if err != nil {
-		p.pass = nil
 		return store.Removed{}, again, fmt.Errorf("remove what is old: %w", err)
 	}
-	p.removed.Add(removed)
+	p.bit, p.more = removed, more
 	if more {
 		return removed, now.Add(Between), nil
+	}
+	return removed, now.Add(every), nil
+}
+
+// Committed says that the transaction of the last Batch has committed.
+func (p *Purger) Committed() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if !p.open {
+		return
+	}
+	p.open = false
+	p.removed.Add(p.bit)
+	if p.more {
+		return
 	}
 	p.pass = nil
 	if r := p.removed; r != (store.Removed{}) {
 		p.logger.Info("removed what was older than it is kept", "calls", r.Calls, "legs", r.Legs, "journal", r.Journal,
 			"outbox", r.Outbox, "triggers", r.Triggers, "quarantine", r.Quarantine, "tombstones", r.Tombstones)
 	}
-	return removed, now.Add(every), nil
 }

@@ -124,7 +124,7 @@ func TestLateWebhooksMakeNoGhost(t *testing.T) {
 		require.EqualValues(t, 2, b.purge(t, policy, time.Now().Add(2*day)).Journal)
 		require.Zero(t, b.purge(t, policy, noon.Add(31*day).Add(365*day)).Tombstones)
 		require.EqualValues(t, 1, b.purge(t, policy, noon.Add(31*day).Add(365*day+time.Second)).Tombstones)
-		require.Equal(t, ingest.Accepted, b.submit(t, acme, webhook("dialog_create", 2, late, parent(1)+`,"x":1`)).Result)
+		require.Equal(t, ingest.Accepted, b.submit(t, acme, webhook("dialog_create", 4, late, parent(1))).Result)
 	})
 }
 
@@ -241,10 +241,45 @@ func TestInstancesShareTheWork(t *testing.T) {
 				again = at
 				return err
 			}))
+			purgers[turn%2].Committed()
 		}
 		require.EqualValues(t, calls, removed.Calls)
 		b.requireLeft(t)
 		require.GreaterOrEqual(t, turn, calls/32)
+	})
+}
+
+// What a transaction did that was rolled back is done again at once, not with the next pass.
+func TestATransactionThatIsRolledBackIsDoneAgain(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bundle) {
+		b.call(t, 1, noon)
+		b.settle(t, acme)
+		b.publish(t)
+		purger := retention.New(calls30, slog.New(slog.DiscardHandler))
+		now, lost := noon.Add(31*day), errors.New("lost")
+		batch := func(fails error) (removed store.Removed, again time.Time) {
+			err := b.Write(t.Context(), func(tx store.Tx) (err error) {
+				if removed, again, err = purger.Batch(t.Context(), tx, now); err != nil {
+					return err
+				}
+				return fails
+			})
+			require.ErrorIs(t, err, fails)
+			return removed, again
+		}
+		removed, _ := batch(lost)
+		require.EqualValues(t, 1, removed.Calls)
+		b.requireLeft(t, 1)
+		removed, again := batch(nil)
+		require.EqualValues(t, 1, removed.Calls)
+		require.Equal(t, now.Add(retention.Between), again)
+		purger.Committed()
+		removed, again = batch(nil)
+		require.Zero(t, removed)
+		require.Equal(t, now.Add(time.Hour), again)
+		purger.Committed()
+		b.requireLeft(t)
 	})
 }
 
@@ -285,6 +320,7 @@ func TestTrafficGoesOnBesideRetention(t *testing.T) {
 					t.Error(err)
 					return
 				}
+				purger.Committed()
 				longest = max(longest, time.Since(began))
 			}
 		})

@@ -43,9 +43,12 @@ type Retention interface {
 	// pending or ended at or after a moment.
 	Unfinished(ctx context.Context, calls []Key, since time.Time) ([]Key, error)
 	// RemoveCalls takes out all that there is about dialogs and calls: journal entries, legs, calls with their search keys,
-	// outbox rows, and triggers that are not pending; their facts stay. Each key, whatever there was of it, gets a
-	// tombstone.
-	RemoveCalls(ctx context.Context, keys []Key, at time.Time) (Removed, error)
+	// outbox rows, and triggers that are not pending; their facts stay.
+	RemoveCalls(ctx context.Context, keys []Key) (Removed, error)
+	// Bury gives each key, whatever there was of it, a tombstone.
+	Bury(ctx context.Context, keys []Key, at time.Time) error
+	// Ignore marks journal entries as ignored.
+	Ignore(ctx context.Context, ids []int64) error
 	// RemoveIgnored looks at up to limit journal entries with an ID above after, in order, up to the first ignored one of
 	// these accounts that arrived at or after a moment, and takes out those of the accounts that are ignored. It gives the
 	// last ID that it looked at, after itself if there was none, and remembers it (RemovedThrough).

@@ -70,7 +70,7 @@ type Tx interface {
 	Turn() (own, before string)
 	// Append writes entries to the journal in their order, sets their IDs, and sets Duplicate (and writes nothing)
 	// where the account has an entry of this SHA-256 already, be it from before or earlier in entries. It sets Ignored
-	// where one of the Named has a tombstone ([Retention.RemoveCalls]).
+	// where one of the Named has a tombstone ([Retention.Bury]).
 	Append(ctx context.Context, entries []*Entry) error
 	// Legs gives every leg of every call that one of the keys stands for, a key being the UUID of a call, or of a
 	// dialog that belongs to a call: the whole calls, not only the legs named. Order is not defined.
@@ -207,7 +207,7 @@ type Entry struct {
 	Duplicate bool   // set by Append; not stored
 	// Traceparent is the trace of the request that brought it, "" for none; not stored here, but with its events.
 	Traceparent string
-	// Named are the UUIDs of the dialogs and calls that it is about or names, for Append to look for; not stored.
+	// Named are the UUIDs of the dialogs that it is about or names, for Append to look for; not stored.
 	Named []string
 }
 

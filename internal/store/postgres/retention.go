@@ -145,7 +145,7 @@ on conflict (account, uuid) do update set at = greatest(known.at, excluded.at)`
 )
 
 // RemoveCalls implements [store.Retention].
-func (t *tx) RemoveCalls(ctx context.Context, keys []store.Key, at time.Time) (store.Removed, error) {
+func (t *tx) RemoveCalls(ctx context.Context, keys []store.Key) (store.Removed, error) {
 	var removed store.Removed
 	if len(keys) == 0 {
 		return removed, nil
@@ -173,7 +173,26 @@ func (t *tx) RemoveCalls(ctx context.Context, keys []store.Key, at time.Time) (s
 			*step.count += int64(count)
 		}
 	}
-	return removed, t.exec(ctx, "remove calls", addTombstones, accounts, uuids, moment(at))
+	return removed, nil
+}
+
+// Bury implements [store.Retention].
+func (t *tx) Bury(ctx context.Context, keys []store.Key, at time.Time) error {
+	if len(keys) == 0 {
+		return nil
+	}
+	keys = latest(keys, func(k store.Key) store.Key { return k })
+	return t.exec(ctx, "add tombstones", addTombstones, accountsOf(keys), uuidsOf(keys), moment(at))
+}
+
+const ignoreEntries = `update journal set ignored = true where id = any($1::bigint[])`
+
+// Ignore implements [store.Retention].
+func (t *tx) Ignore(ctx context.Context, ids []int64) error {
+	if len(ids) == 0 {
+		return nil
+	}
+	return t.exec(ctx, "mark journal entries as ignored", ignoreEntries, ids)
 }
 
 // Of a page, what is removed lies before the first row that is to be kept longer; so far it was looked at.

@@ -132,7 +132,7 @@ on conflict (account, uuid) do update set at = max(at, excluded.at)`
 )
 
 // RemoveCalls implements [store.Retention].
-func (t *tx) RemoveCalls(ctx context.Context, keys []store.Key, at time.Time) (store.Removed, error) {
+func (t *tx) RemoveCalls(ctx context.Context, keys []store.Key) (store.Removed, error) {
 	const doing = "remove calls"
 	var removed store.Removed
 	if len(keys) == 0 {
@@ -163,9 +163,19 @@ func (t *tx) RemoveCalls(ctx context.Context, keys []store.Key, at time.Time) (s
 			*step.count += int64(len(rows))
 		}
 	}
-	return removed, each(ctx, t, doing, addTombstone, keys, func(k store.Key) []any {
+	return removed, nil
+}
+
+// Bury implements [store.Retention].
+func (t *tx) Bury(ctx context.Context, keys []store.Key, at time.Time) error {
+	return each(ctx, t, "add tombstones", addTombstone, distinct(keys), func(k store.Key) []any {
 		return []any{k.Account, k.UUID, moment(at)}
 	})
+}
+
+// Ignore implements [store.Retention].
+func (t *tx) Ignore(ctx context.Context, ids []int64) error {
+	return each(ctx, t, "mark journal entries as ignored", `update journal set ignored = 1 where id = ?`, ids, idArgs)
 }
 
 const (

@@ -170,10 +170,12 @@ var retentionTests = []test{
 		b.write(t, func(tx store.Tx) {
 			own, _ := tx.Turn()
 			require.NotEmpty(t, own)
-			removed, err := tx.RemoveCalls(b.ctx, keys, now)
+			removed, err := tx.RemoveCalls(b.ctx, keys)
 			require.NoError(t, err)
+			require.NoError(t, tx.Bury(b.ctx, keys, now))
+			require.NoError(t, tx.Bury(b.ctx, nil, now))
 			require.Equal(t, store.Removed{Calls: 2, Legs: 2, Journal: 3, Outbox: 2, Triggers: 1}, removed)
-			removed, err = tx.RemoveCalls(b.ctx, nil, now)
+			removed, err = tx.RemoveCalls(b.ctx, nil)
 			require.NoError(t, err)
 			require.Zero(t, removed)
 		})
@@ -209,7 +211,7 @@ var retentionTests = []test{
 		var own string
 		b.write(t, func(tx store.Tx) {
 			own, _ = tx.Turn()
-			_, err := tx.RemoveCalls(b.ctx, []store.Key{key(acme, 1)}, now)
+			_, err := tx.RemoveCalls(b.ctx, []store.Key{key(acme, 1)})
 			require.NoError(t, err)
 		})
 		b.write(t, func(tx store.Tx) {
@@ -226,7 +228,7 @@ var retentionTests = []test{
 		})
 		require.NoError(t, b.Advance(b.ctx, row.ID, nil, nil))
 		b.write(t, func(tx store.Tx) {
-			_, err := tx.RemoveCalls(b.ctx, []store.Key{key(acme, 1)}, now)
+			_, err := tx.RemoveCalls(b.ctx, []store.Key{key(acme, 1)})
 			require.NoError(t, err)
 		})
 		nextRow, next := change(acme, 2, 1), entry(acme, uuid(2), "b")
@@ -243,8 +245,7 @@ var retentionTests = []test{
 
 	{"keeps as ignored what names something that was removed", func(t *testing.T, b *bundle) {
 		b.write(t, func(tx store.Tx) {
-			_, err := tx.RemoveCalls(b.ctx, []store.Key{key(acme, 1), key(acme, 2)}, now)
-			require.NoError(t, err)
+			require.NoError(t, tx.Bury(b.ctx, []store.Key{key(acme, 1), key(acme, 2)}, now))
 		})
 		entries := []*store.Entry{
 			told(acme, "its own", uuid(1)), told(acme, "its parent", uuid(5), uuid(2)), told(acme, "another", uuid(5), uuid(6)),
@@ -265,6 +266,16 @@ var retentionTests = []test{
 		again := told(acme, "its own", uuid(1))
 		b.appendAll(t, again)
 		require.True(t, again.Duplicate)
+
+		b.write(t, func(tx store.Tx) {
+			require.NoError(t, tx.Ignore(b.ctx, []int64{entries[2].ID}))
+			require.NoError(t, tx.Ignore(b.ctx, nil))
+		})
+		kept, err = b.Journal(b.ctx, 0, 10)
+		require.NoError(t, err)
+		for i, e := range kept {
+			require.Equal(t, i < 3, e.Ignored, "%s", e.Body)
+		}
 	}},
 
 	{"removes other families by their age, in pages that go on from each other", func(t *testing.T, b *bundle) {
@@ -410,11 +421,9 @@ var retentionTests = []test{
 	{"drops old tombstones, the oldest first", func(t *testing.T, b *bundle) {
 		b.write(t, func(tx store.Tx) {
 			for n := range 3 {
-				_, err := tx.RemoveCalls(b.ctx, []store.Key{key(acme, n)}, now.Add(time.Duration(n)*time.Hour))
-				require.NoError(t, err)
+				require.NoError(t, tx.Bury(b.ctx, []store.Key{key(acme, n)}, now.Add(time.Duration(n)*time.Hour)))
 			}
-			_, err := tx.RemoveCalls(b.ctx, []store.Key{key(acme, 0)}, now.Add(time.Minute))
-			require.NoError(t, err)
+			require.NoError(t, tx.Bury(b.ctx, []store.Key{key(acme, 0)}, now.Add(time.Minute)))
 			keys := []store.Key{key(acme, 0), key(acme, 1), key(acme, 2)}
 			dropped, err := tx.DropTombstones(b.ctx, now.Add(time.Minute), 10)
 			require.NoError(t, err)
