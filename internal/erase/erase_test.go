@@ -457,8 +457,7 @@ func TestWhatCameAfterRetentionIsReached(t *testing.T) {
 		const number, name, leg = "48505200118", "Piotr Próbny", "0b9f2b6e-0c1e-4a57-9f6d-6a3f1a4f7c11"
 		b := setup(t, database)
 		require.NoError(t, b.Write(t.Context(), func(tx store.Tx) error {
-			_, err := tx.RemoveCalls(t.Context(), []store.Key{{Account: "acme", UUID: leg}}, time.Now())
-			return err
+			return tx.Bury(t.Context(), []store.Key{{Account: "acme", UUID: leg}}, time.Now())
 		}))
 		webhook := `{"event_type":"dialog","event_name":"dialog_close","event_time":"2026-01-15 09:01:00","dialog_uuid":"` + leg +
 			`","dialog_type":"EXTERNAL","direction":"OUTBOUND","from_display_target":"` + number + `","from_display_name":"` + name + `"}`
