@@ -509,7 +509,7 @@ func TestANamesakesEventsStayOnTheStream(t *testing.T) {
 			`{"call_uuid":"` + theirs + `","call":{"external":{"number":null,"name":"Anonymous"}}}`,
 			`{"call_uuid":"00000000-c39f-4ba6-9aed-f8693fa4f3f7","call":{"external":{"number":"+48 501 200 101","name":null}}}`,
 		}, stays...)
-		b.Service.Stream = &events
+		b.Stream = &events
 		certificate, err := b.Erase(t.Context(), "acme", "48501200101", false)
 		require.NoError(t, err)
 		require.Equal(t, 2, *certificate.StreamMessages)
@@ -613,7 +613,7 @@ func TestAnothersErasureDoesNotCount(t *testing.T) {
 		}
 		b.take(t, "acme", webhook("00000001", one, now.Add(-12*day)), webhook("00000002", other, now.Add(-12*day)))
 		for number, ago := range map[string]time.Duration{one: 10 * day, other: 0} {
-			b.Service.Now = func() time.Time { return now.Add(-ago) }
+			b.Now = func() time.Time { return now.Add(-ago) }
 			_, err := b.Erase(t.Context(), "acme", number, false)
 			require.NoError(t, err)
 		}

@@ -32,7 +32,10 @@ func (e *Engine) guarded(ctx context.Context, tx store.Tx, now time.Time) (*guar
 	if err != nil {
 		return nil, fmt.Errorf("read erasures: %w", err)
 	}
-	g := &guard{Guard: person.NewGuard(secret, e.Rules.DefaultRegion), pseudonyms: map[string][][]byte{}, latest: map[string]dialog.Time{}}
+	g := &guard{
+		Guard:      person.NewGuard(secret, e.Rules.DefaultRegion),
+		pseudonyms: map[string][][]byte{}, latest: map[string]dialog.Time{},
+	}
 	for _, erasure := range erasures {
 		g.Add(erasure.Pseudonym, erasure.Marks)
 		g.pseudonyms[erasure.Account] = append(g.pseudonyms[erasure.Account], []byte(erasure.Pseudonym))

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -59,14 +60,15 @@ func TestWhatAgesAwayMeanwhileIsNotWaitedFor(t *testing.T) {
 	bus, ctx := embedded(t), testContext(t)
 	for i := range 1200 {
 		require.NoError(t, bus.Publish(ctx, flow.Message{
-			Subject: flow.Subject("acme", "call_started"), ID: fmt.Sprint(i), Body: []byte(`{}`),
+			Subject: flow.Subject("acme", "call_started"), ID: strconv.Itoa(i), Body: []byte(`{}`),
 		}))
 	}
 	stream, err := bus.JetStream().Stream(ctx, flow.StreamName)
 	require.NoError(t, err)
 	looked, began := 0, time.Now()
 	removed, err := bus.Expunge(ctx, "acme", func([]byte) bool {
-		if looked++; looked == 10 {
+		looked++
+		if looked == 10 {
 			require.NoError(t, stream.Purge(ctx, jetstream.WithPurgeKeep(100)))
 		}
 		return false
