@@ -39,7 +39,8 @@ type Purger struct {
 func New(policy Policy, logger *slog.Logger) *Purger { return &Purger{policy: policy, logger: logger} }
 
 // Batch does the next bit in a transaction and says when to come again. What it counts has happened only if the
-// transaction commits, which Committed must tell: if it did not, the next batch begins a pass anew. It returns the store's errors, and an error when a journal entry cannot be read.
+// transaction commits, which Committed must tell: if it did not, the next batch begins a pass anew. It returns the store's
+// errors, and an error when a journal entry cannot be read.
 func (p *Purger) Batch(ctx context.Context, tx store.Tx, now time.Time) (
 	removed store.Removed, again time.Time, err error,
 ) {
