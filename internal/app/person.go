@@ -22,7 +22,9 @@ func (a *App) persons(engine *ingest.Engine, now func() time.Time) *erase.Servic
 }
 
 // Persons gives work what exports and erases persons in the configured database and, for erasing, on the stream.
-func Persons(ctx context.Context, cfg config.Config, log *slog.Logger, erasing bool, work func(*erase.Service) error) (err error) {
+func Persons(
+	ctx context.Context, cfg config.Config, log *slog.Logger, erasing bool, work func(*erase.Service) error,
+) (err error) {
 	engine, err := newEngine(cfg)
 	if err != nil {
 		return err
