@@ -15,6 +15,9 @@ LINT    := go tool -modfile=tools/go.mod golangci-lint
 # accesses to memory, and each of its pointers, makes the tests on it several times slower and can find nothing of ours.
 # Everything else is watched, what calls it included. (cmd/webhookd builds what it tests in the same way.)
 RACE    := -race -gcflags='modernc.org/sqlite/lib=-race=false -d=checkptr=0'
+# Tests of whole programs in which nothing of ours runs at once that other tests do not run: make check has them without the
+# race detector, which would make them several times slower, and make race leaves them out then.
+PLAIN   := ^(TestEveryCommandOfTheDocumentsRuns|TestDoctor.*)$$
 # Arguments for run, e.g. make run ARGS="--listen 127.0.0.1:9090"
 ARGS    ?=
 # Arguments for chaos, e.g. make chaos CHAOS="-seed 7 -keep"
@@ -55,9 +58,13 @@ test: ## Run all tests, on a real Postgres (WEBHOOKD_TEST_DATABASE_URL, or a thr
 	scripts/with-promtool scripts/with-chromium scripts/with-axe scripts/with-postgres go test ./...
 
 .PHONY: race
-race: ## Run all tests with the race detector
+race: ## Run all tests with the race detector, but those of plain
 	scripts/need-cc
-	scripts/with-promtool scripts/with-chromium scripts/with-axe scripts/with-postgres go test $(RACE) -timeout 12m ./...
+	scripts/with-promtool scripts/with-chromium scripts/with-axe scripts/with-postgres go test $(RACE) -skip '$(PLAIN)' -timeout 12m ./...
+
+.PHONY: plain
+plain: ## Run what race leaves out: every command of the documents, doctor on good and broken set-ups
+	scripts/with-postgres go test -count=1 -run '$(PLAIN)' ./cmd/webhookd
 
 .PHONY: browser
 browser: ## Look at every page in a real Chromium, with axe-core; the pictures go to bin/browser
@@ -186,14 +193,14 @@ docs: ## Write the documents that are made from the code
 	go test ./internal/openapi -run TestTheDocumentIsInStep -update
 
 .PHONY: check
-check: ## Everything that must hold before a change goes in: tidy, build, vet, lint, vuln, orders, race, e2e, interop, alerts, contracts, upgrade, chaos-short
+check: ## Everything that must hold before a change goes in: tidy, build, lint (vet included), vuln, orders, race, plain, e2e, interop, alerts, contracts, upgrade, chaos-short
 	$(MAKE) tidy
 	$(MAKE) build
-	$(MAKE) vet
 	$(MAKE) lint
 	$(MAKE) vuln
 	$(MAKE) orders
 	$(MAKE) race
+	$(MAKE) plain
 	$(MAKE) e2e
 	$(MAKE) interop
 	$(MAKE) alerts
