@@ -91,13 +91,10 @@ func (e *Engine) concerns(ctx context.Context, tx store.Tx, g *guard, p *Piece) 
 	if p.Evidence == nil {
 		return false, nil
 	}
-	keys := []store.Key{{Account: p.Entry.Account, UUID: p.Evidence.UUID}}
-	for _, id := range []string{
-		p.Evidence.Told(dialog.CallerDialogUUID), correlate.CampaignCall(p.Entry.Account, p.Evidence),
-	} {
-		if id != "" {
-			keys = append(keys, store.Key{Account: p.Entry.Account, UUID: id})
-		}
+	named := Named(p.Entry.Account, p.Evidence)
+	keys := make([]store.Key, 0, len(named))
+	for _, id := range named {
+		keys = append(keys, store.Key{Account: p.Entry.Account, UUID: id})
 	}
 	legs, err := tx.Legs(ctx, keys)
 	if err != nil {
