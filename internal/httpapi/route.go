@@ -8,6 +8,7 @@ import (
 // route says what is where. Routes for GET take HEAD too.
 func (s *Server) route() {
 	s.app.Use(s.accompany)
+	s.app.Use(s.refuseFraming)
 	s.app.Get("/healthz", s.getHealth)
 	s.app.Get("/readyz", s.getReadiness)
 
