@@ -43,7 +43,10 @@ func (c Config) Check() error {
 	if err := c.checkReadTokens(); err != nil {
 		return err
 	}
-	return c.checkTokens()
+	if err := c.checkTokens(); err != nil {
+		return err
+	}
+	return c.checkWebhookSecrets()
 }
 
 // checkInternal sees to it that strangers cannot read what is at internal_listen.
@@ -152,7 +155,7 @@ func (c Config) Warnings() []string {
 		}
 		warnings = append(warnings, guessable("accounts: "+name+": webhook_auth", own)...)
 	}
-	return append(warnings, c.plainPBXAPIs()...)
+	return slices.Concat(warnings, c.sharedSecrets(), c.plainPBXAPIs())
 }
 
 // exposed warns of what goes over networks, or is shown, without protection.

@@ -75,7 +75,7 @@ func parseDocument(data []byte) (*yaml.Node, error) {
 	if err := decoder.Decode(&document); errors.Is(err, io.EOF) {
 		return nil, nil //nolint:nilnil // an empty file is fine and has no document
 	} else if err != nil {
-		return nil, errors.New(strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: "), "\n", " "))
+		return nil, errors.New(problemOfYAML(err))
 	}
 	if err := decoder.Decode(new(yaml.Node)); !errors.Is(err, io.EOF) {
 		return nil, errors.New("holds more than one YAML document")
@@ -88,6 +88,15 @@ func parseDocument(data []byte) (*yaml.Node, error) {
 		return nil, errors.New("is no mapping of keys to values")
 	}
 	return root, nil
+}
+
+// problemOfYAML gives what the library says is wrong, on one line. A name that it quotes may be a secret that was not quoted.
+func problemOfYAML(err error) string {
+	text := strings.ReplaceAll(strings.TrimPrefix(err.Error(), "yaml: "), "\n", " ")
+	if strings.Contains(text, "anchor '") {
+		return "a value begins with *, which in YAML names another value, and there is none of that name: put it into quotes"
+	}
+	return text
 }
 
 const tagNull = "!!null"

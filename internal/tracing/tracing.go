@@ -54,6 +54,7 @@ func New(ctx context.Context, cfg Config) (*Tracer, error) {
 	if cfg.Endpoint == "" {
 		return nil, nil //nolint:nilnil // nil is a Tracer that is off
 	}
+	hush(cfg.Logger)
 	client, err := otlptracehttp.New(ctx, otlptracehttp.WithEndpointURL(cfg.Endpoint+"/v1/traces"))
 	if err != nil {
 		return nil, fmt.Errorf("set up export of traces: %w", err)
