@@ -15,9 +15,23 @@ LINT    := go tool -modfile=tools/go.mod golangci-lint
 # accesses to memory, and each of its pointers, makes the tests on it several times slower and can find nothing of ours.
 # Everything else is watched, what calls it included. (cmd/webhookd builds what it tests in the same way.)
 RACE    := -race -gcflags='modernc.org/sqlite/lib=-race=false -d=checkptr=0'
-# Tests of whole programs in which nothing of ours runs at once that other tests do not run: make check has them without the
-# race detector, which would make them several times slower, and make race leaves them out then.
-PLAIN   := ^(TestEveryCommandOfTheDocumentsRuns|TestDoctor.*)$$
+# Tests in which nothing of ours runs at once that other tests do not run, too: one step after the other, through every
+# scenario or every command. make check has them without the race detector, which would make them several times slower and
+# has nothing to find in them; make race leaves them out then. What is not named here is under the race detector.
+empty   :=
+PLAIN   := ($(subst $(empty) ,|,$(strip \
+	TestEveryCommandOfTheDocumentsRuns TestDoctor.* TestLinksInDocumentsLeadSomewhere TestHelpIsForEveryCommand \
+	TestEveryCommandHasAManualPage TestTheAPIIsRead TestEveryScenarioThroughAService TestPurge \
+	TestALostHangUpIsFoundInThePBXsRecords TestAPersonIsExportedAndErased TestACallIsRecordedScrubbedAndReplayed \
+	TestAScrubbedRecordingGivesTheSameCalls TestAPersonIsTakenOutOfEveryScenario \
+	TestARebuildMendsDamage TestARebuildFindsWhatIsThere TestARebuildFromTheJournalAlone TestARebuildIsLimitedByTimeAndAccount \
+	TestHandlersThatMultiplyAreStopped TestABatchInWhichHandlersMultiplyIsDivided TestWhatCannotBeTriggered TestWhoCallsOff \
+	TestEveryOrderOfAMissedCall TestTheOrderOfArrivalDoesNotMatter TestStatisticsAreThoseOfTheRecords TestOrdersThroughTheStore)))
+# The packages that they are in.
+open    := (
+PLAINS   = $(addprefix ./,$(sort $(dir $(shell grep -rlE '^func $(PLAIN)[$(open)]' --include='*_test.go' cmd internal))))
+# What make e2e runs; make race leaves it to it, for the same reason.
+E2E     := (TestTheRecordedCallGivesItsRecordAndItsEvents|TestAKilledServiceGoesOnWhereItWas|TestTheDemonstrationShowsTheEventsOfTheRecordedCall)
 # Arguments for run, e.g. make run ARGS="--listen 127.0.0.1:9090"
 ARGS    ?=
 # Arguments for chaos, e.g. make chaos CHAOS="-seed 7 -keep"
@@ -58,13 +72,13 @@ test: ## Run all tests, on a real Postgres (WEBHOOKD_TEST_DATABASE_URL, or a thr
 	scripts/with-promtool scripts/with-chromium scripts/with-axe scripts/with-postgres go test ./...
 
 .PHONY: race
-race: ## Run all tests with the race detector, but those of plain
+race: ## Run all tests with the race detector, but those of plain and e2e
 	scripts/need-cc
-	scripts/with-promtool scripts/with-chromium scripts/with-axe scripts/with-postgres go test $(RACE) -skip '$(PLAIN)' -timeout 12m ./...
+	scripts/with-promtool scripts/with-chromium scripts/with-axe scripts/with-postgres go test $(RACE) -vet=off -skip '^$(PLAIN)$$|^$(E2E)$$' -timeout 12m ./...
 
 .PHONY: plain
-plain: ## Run what race leaves out: every command of the documents, doctor on good and broken set-ups
-	scripts/with-postgres go test -count=1 -run '$(PLAIN)' ./cmd/webhookd
+plain: ## Run what race leaves out, without the race detector: every scenario and every command, one after the other
+	scripts/with-chromium scripts/with-axe scripts/with-postgres go test -count=1 -vet=off -run '^$(PLAIN)$$' $(PLAINS)
 
 .PHONY: browser
 browser: ## Look at every page in a real Chromium, with axe-core; the pictures go to bin/browser
@@ -77,7 +91,7 @@ orders: ## Try every order of every scenario's webhooks (the race detector makes
 
 .PHONY: e2e
 e2e: ## Send the recorded call through real server processes, embedded and on Postgres and nats-server
-	scripts/with-postgres go test -count=1 -run 'TestTheRecordedCall|TestAKilledService|TestTheDemonstration' -v ./cmd/webhookd
+	scripts/with-postgres go test -count=1 -run '^$(E2E)$$' -v ./cmd/webhookd
 
 .PHONY: interop
 interop: ## Run the public clients of the trigger API (npm, Go, the Ruby client's requests) against webhookd
@@ -193,7 +207,7 @@ docs: ## Write the documents that are made from the code
 	go test ./internal/openapi -run TestTheDocumentIsInStep -update
 
 .PHONY: check
-check: ## Everything that must hold before a change goes in: tidy, build, lint (vet included), vuln, orders, race, plain, e2e, interop, alerts, contracts, upgrade, chaos-short
+check: ## Everything that must hold before a change goes in: tidy, build, lint (vet included), vuln, orders, race, plain, and side by side e2e, interop, alerts, contracts with upgrade, chaos-short
 	$(MAKE) tidy
 	$(MAKE) build
 	$(MAKE) lint
@@ -201,17 +215,25 @@ check: ## Everything that must hold before a change goes in: tidy, build, lint (
 	$(MAKE) orders
 	$(MAKE) race
 	$(MAKE) plain
-	$(MAKE) e2e
-	$(MAKE) interop
-	$(MAKE) alerts
-	$(MAKE) contracts
+	$(MAKE) -j2 check-outside check-breaking
+
+# What was installed for race is there by now, so these two do not get into each other's way.
+.PHONY: check-outside
+check-outside:
+	$(MAKE) -j1 e2e
+	$(MAKE) -j1 interop
+	$(MAKE) -j1 alerts
+	$(MAKE) -j1 contracts
+
+.PHONY: check-breaking
+check-breaking:
 	@code=0; scripts/version-before >/dev/null || code=$$?; \
 	case $$code in \
-	0) $(MAKE) upgrade ;; \
+	0) $(MAKE) -j1 upgrade ;; \
 	69) printf '\n*** make upgrade was NOT RUN: the version before cannot be built here, for the reason above ***\n\n' >&2 ;; \
 	*) exit $$code ;; \
 	esac
-	$(MAKE) chaos-short
+	$(MAKE) -j1 chaos-short
 
 .PHONY: clean
 clean: ## Remove what was built (not ./data)
