@@ -241,12 +241,14 @@ func (d *drainer) commitPieces(ctx context.Context, pieces []*Piece) error {
 
 // setApart puts a webhook of the spool into quarantine.
 func (d *drainer) setApart(ctx context.Context, record *spool.Record, why error) error {
-	d.cfg.Logger.Error("set a webhook of the spool apart that cannot be processed", "account", record.Account, "error", why)
 	d.count.refused.Add(1)
 	code, reason := CodeUnprocessable, "the webhook is well-formed, but could not be processed"
+	cause := any(why)
 	if told, ok := errors.AsType[*dialog.Error](why); ok {
 		code, reason = told.Code, told.Error()
+		cause = told.Code // the reason quotes the webhook, and the log is no place for that
 	}
+	d.cfg.Logger.Error("set a webhook of the spool apart that cannot be processed", "account", record.Account, "error", cause)
 	return d.quarantine(ctx, record, code, reason)
 }
 
