@@ -57,7 +57,10 @@ func (r *request) record() spool.Record {
 	}
 	// The rest of the entry may be changing: a transaction that was left behind may still run.
 	entry := r.piece.Entry
-	return spool.Record{Kind: spool.Webhook, Account: entry.Account, ReceivedAt: entry.ReceivedAt, Body: r.piece.received}
+	return spool.Record{
+		Kind: spool.Webhook, Account: entry.Account, ReceivedAt: entry.ReceivedAt, Body: r.piece.received,
+		Traceparent: entry.Traceparent,
+	}
 }
 
 func refusedRecord(r *store.Refused) spool.Record {
@@ -211,7 +214,9 @@ func (d *drainer) store(ctx context.Context, records []spool.Record) error {
 			}
 			continue
 		}
-		pieces = append(pieces, NewPiece(record.Account, record.ReceivedAt, &webhook, record.Body))
+		piece := NewPiece(record.Account, record.ReceivedAt, &webhook, record.Body)
+		piece.Entry.Traceparent = record.Traceparent
+		pieces = append(pieces, piece)
 	}
 	return d.commitPieces(ctx, pieces)
 }
@@ -221,7 +226,9 @@ func (d *drainer) commitPieces(ctx context.Context, pieces []*Piece) error {
 		return nil
 	}
 	began := time.Now()
+	span := d.trace(ctx, pieces)
 	err := d.transact(ctx, pieces)
+	span.End(err)
 	switch {
 	case err == nil:
 		d.committed(len(pieces), began)
