@@ -128,6 +128,7 @@ func (a *App) build(options Options) error {
 	if err != nil {
 		return err
 	}
+	engine.Tracer, a.handlers.dispatcher.Tracer = tracer, tracer
 	meter, err := metrics.New(metrics.Options{
 		Version: options.Version, Accounts: accountNames(a.cfg), Results: httpapi.WebhookResults(),
 	})

@@ -64,7 +64,7 @@ var house = map[string][]string{
 		"triggerapi",
 	},
 	"ingest/spool": {},
-	"dispatch":     {"callout", "correlate", "dialog", "flow", "store", "trigger", "triggerapi"},
+	"dispatch":     {"callout", "correlate", "dialog", "flow", "store", "tracing", "trigger", "triggerapi"},
 	"trigger":      {"correlate", "dialog", "flow"},           // decides; what is kept and sent is for those who call it
 	"triggerapi":   {"store"},                                 // what clients of the trigger API say; between httpapi and ingest
 	"statsapi":     {"correlate", "dialog", "stats", "store"}, // what is asked of statistics, over HTTP, NATS and pages alike

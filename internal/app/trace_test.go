@@ -6,7 +6,11 @@ import (
 	"bytes"
 	"encoding/hex"
 	"net/http"
+	"net/http/httptest"
+	"net/netip"
 	"os"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -14,8 +18,10 @@ import (
 	"github.com/nats-io/nats.go"
 	"github.com/nats-io/nats.go/jetstream"
 	"github.com/stretchr/testify/require"
+	otlp "go.opentelemetry.io/proto/otlp/trace/v1"
 
 	"webhookd/internal/config"
+	"webhookd/internal/store/postgres/pgtest"
 	"webhookd/internal/tracing/tracingtest"
 )
 
@@ -37,14 +43,19 @@ func firstWebhook(t *testing.T) []byte {
 // postTraced posts a webhook that comes with a trace.
 func (s *service) postTraced(t *testing.T, body []byte) {
 	t.Helper()
-	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+"/v1/webhooks", bytes.NewReader(body))
+	require.Equal(t, http.StatusOK, s.doTraced(t, "/v1/webhooks", body))
+}
+
+func (s *service) doTraced(t *testing.T, path string, body []byte) (status int) {
+	t.Helper()
+	request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, s.url+path, bytes.NewReader(body))
 	require.NoError(t, err)
 	request.Header.Set("Traceparent", traceparent)
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)
 	require.NoError(t, response.Body.Close())
-	require.Equal(t, http.StatusOK, response.StatusCode)
 	http.DefaultClient.CloseIdleConnections()
+	return response.StatusCode
 }
 
 // published reads so many events from the stream, as any NATS client would.
@@ -95,10 +106,7 @@ func TestATraceGoesFromTheWebhookToWhoeverReadsTheEvent(t *testing.T) {
 	require.Equal(t, request.GetSpanId(), commit.GetParentSpanId())
 	require.LessOrEqual(t, request.GetStartTimeUnixNano(), commit.GetStartTimeUnixNano())
 	require.LessOrEqual(t, commit.GetEndTimeUnixNano(), request.GetEndTimeUnixNano(), "answered after the commit")
-	told := map[string]string{}
-	for _, attribute := range request.GetAttributes() {
-		told[attribute.GetKey()] = attribute.GetValue().GetStringValue()
-	}
+	told := attributes(request)
 	require.Equal(t, "accepted", told["webhookd.result"])
 	require.Equal(t, "default", told["webhookd.account"])
 	require.Equal(t, dialogID, told["webhookd.call_uuid"])
@@ -134,6 +142,126 @@ func TestATraceOutlivesTheProcess(t *testing.T) {
 		require.Contains(t, message.Headers().Get("traceparent"), traceID)
 	}
 	require.Eventually(t, func() bool { return len(collector.Spans()) == 5 }, patience, 20*time.Millisecond)
+}
+
+// The database is away, and comes back: what went through the spool is traced to whoever reads the event.
+func TestATraceGoesThroughTheSpoolToWhoeverReadsTheEvent(t *testing.T) {
+	t.Parallel()
+	collector := tracingtest.Receive(t)
+	cluster := pgtest.NewCluster(t)
+	cfg := traced(t, collector.URL)
+	cfg.DatabaseURL = configure(t, cluster.URL).DatabaseURL
+	s := start(t, cfg)
+	s.postTraced(t, firstWebhook(t))
+	require.Eventually(t, func() bool { return len(collector.Spans()) == 1 }, patience, 20*time.Millisecond)
+	request := collector.Spans()[0]
+	require.Equal(t, "spooled", attributes(request)["webhookd.result"])
+
+	cluster.Start()
+	s.awaitReady(t)
+	messages := s.published(t, 3)
+	require.Eventually(t, func() bool { // after a commit that the database was too slow for there is another one
+		spans := collector.Named()
+		return !slices.ContainsFunc(messages, func(m jetstream.Msg) bool { return spans["publish "+m.Subject()] == nil })
+	}, patience, 20*time.Millisecond)
+	spans := collector.Named()
+	require.Equal(t, request.GetSpanId(), spans["commit"].GetParentSpanId())
+	for _, message := range messages {
+		publish := spans["publish "+message.Subject()]
+		require.Equal(t, request.GetSpanId(), publish.GetParentSpanId())
+		require.Equal(t, "00-"+traceID+"-"+hex.EncodeToString(publish.GetSpanId())+"-01", message.Headers().Get("traceparent"))
+	}
+}
+
+func attributes(span *otlp.Span) map[string]string {
+	told := map[string]string{}
+	for _, attribute := range span.GetAttributes() {
+		told[attribute.GetKey()] = attribute.GetValue().GetStringValue()
+	}
+	return told
+}
+
+// What the trigger API is asked for is traced to whoever reads the event, and to whoever is called.
+func TestATraceGoesFromTheTriggerAPIToWhoeverReadsTheEvent(t *testing.T) {
+	t.Parallel()
+	collector := tracingtest.Receive(t)
+	called := make(chan string, 1)
+	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { called <- r.Header.Get("Traceparent") }))
+	t.Cleanup(receiver.Close)
+	cfg := traced(t, collector.URL)
+	cfg.CalloutAllowPrivate = []netip.Prefix{netip.MustParsePrefix("127.0.0.1/32")}
+	s := start(t, cfg)
+	status, _, answer := s.do(t, http.MethodPost, "/v1/handlers", []byte(`{"name":"greets","on":["api"],"do":[
+		{"type":"send_msg","text":"Hello ${subscriber.first_name}"},
+		{"type":"call_webhook","method":"POST","url":"`+receiver.URL+`/${contact.number}","body":"${payload.who}"}]}`))
+	require.Equal(t, http.StatusCreated, status, answer)
+	require.Equal(t, http.StatusCreated, s.doTraced(t, "/v1/events/trigger", []byte(`{"name":"greets","transactionId":"`+person+`",
+		"to":{"subscriberId":"`+number+`","phone":"+`+number+`","firstName":"`+person+`"},"payload":{"who":"`+person+`"}}`)))
+	require.Equal(t, http.StatusUnprocessableEntity, s.doTraced(t, "/v1/events/trigger/broadcast", []byte(`{"name":"`+person+`"}`)))
+	require.Equal(t, http.StatusCreated, s.doTraced(t, "/v1/events/trigger/bulk", []byte(`{"events":[{"name":"`+person+`","to":"`+number+`"}]}`)))
+	messages := s.published(t, 2)
+	require.Eventually(t, func() bool { return len(collector.Spans()) == 3+2+2+1 }, patience, 20*time.Millisecond)
+
+	spans := collector.Named()
+	request := spans["POST /v1/events/trigger"]
+	require.NotNil(t, request)
+	require.Equal(t, traceID, hex.EncodeToString(request.GetTraceId()))
+	require.Equal(t, parentID, hex.EncodeToString(request.GetParentSpanId()))
+	told := attributes(request)
+	require.NotEmpty(t, told["webhookd.request_id"])
+	delete(told, "webhookd.request_id")
+	require.Equal(t, map[string]string{
+		"http.request.method": "POST", "http.route": "/v1/events/trigger", "webhookd.account": "default",
+		"webhookd.result": "processed", "http.response.status_code": "",
+	}, told)
+	require.Equal(t, "bulk", attributes(spans["POST /v1/events/trigger/bulk"])["webhookd.result"])
+	require.Equal(t, "unfit", attributes(spans["POST /v1/events/trigger/broadcast"])["webhookd.result"])
+	commits := 0
+	for _, span := range collector.Spans() {
+		if span.GetName() == "commit" && bytes.Equal(span.GetParentSpanId(), request.GetSpanId()) {
+			commits++
+		}
+	}
+	require.Equal(t, 1, commits)
+	for _, message := range messages {
+		publish := spans["publish "+message.Subject()]
+		require.NotNil(t, publish, message.Subject())
+		require.Equal(t, request.GetSpanId(), publish.GetParentSpanId())
+		require.Equal(t, "00-"+traceID+"-"+hex.EncodeToString(publish.GetSpanId())+"-01", message.Headers().Get("traceparent"))
+	}
+	require.Equal(t, request.GetSpanId(), spans["call-out POST"].GetParentSpanId())
+	require.Equal(t, "00-"+traceID+"-"+hex.EncodeToString(spans["call-out POST"].GetSpanId())+"-01", <-called)
+	for _, secret := range []string{number, person, receiver.URL} {
+		require.NotContains(t, collector.Raw(), secret)
+	}
+}
+
+// What else makes events goes by the same rules: closing a call by hand, and handing in again what was refused.
+func TestWhatOperatorsDoIsTraced(t *testing.T) {
+	t.Parallel()
+	collector := tracingtest.Receive(t)
+	s := start(t, traced(t, collector.URL))
+	s.do(t, http.MethodPost, "/v1/webhooks", firstWebhook(t))
+	require.Equal(t, http.StatusOK, s.doTraced(t, "/v1/calls/"+dialogID+"/close", nil))
+	s.do(t, http.MethodPost, "/v1/webhooks", []byte(number))
+	_, _, answer := s.do(t, http.MethodGet, "/v1/quarantine", nil)
+	id := regexp.MustCompile(`"id":"?(\d+)`).FindStringSubmatch(answer)
+	require.NotNil(t, id, answer)
+	require.Equal(t, http.StatusConflict, s.doTraced(t, "/v1/quarantine/"+id[1]+"/redrive", nil))
+	var ended []string
+	for _, message := range s.published(t, 5) {
+		if strings.HasSuffix(message.Subject(), ".call_ended") {
+			ended = append(ended, message.Headers().Get("traceparent"))
+		}
+	}
+	require.Len(t, ended, 1)
+	require.Contains(t, ended[0], traceID)
+	require.Eventually(t, func() bool {
+		spans := collector.Named()
+		return spans["POST /v1/calls/:call_uuid/close"] != nil && spans["POST /v1/quarantine/:id/redrive"] != nil
+	}, patience, 20*time.Millisecond)
+	require.Equal(t, "closed", attributes(collector.Named()["POST /v1/calls/:call_uuid/close"])["webhookd.result"])
+	require.NotContains(t, collector.Raw(), number)
 }
 
 func TestTracesAreOffByDefault(t *testing.T) {

@@ -75,6 +75,8 @@ type Call struct {
 	Secret string
 	// MessageID is sent as webhook-id, so that a receiver knows a repeated attempt; a signature needs it.
 	MessageID string
+	// Traceparent is sent as traceparent (W3C Trace Context), unless Header has one; "": there is no trace.
+	Traceparent string
 }
 
 // New makes a Client. Close it when it is no longer used.

@@ -43,13 +43,14 @@ func TestACallIsMadeAndShownAsItWent(t *testing.T) {
 	result := newClient(t).Do(t.Context(), callout.Call{
 		Method: "post", URL: "http://" + address + "/calls?number=%2B48&b=1#part",
 		Header: http.Header{"x-Project": {"7"}, "Host": {"elsewhere"}, "Content-Length": {"3"}, "Accept-Encoding": {"br"}},
-		Body:   []byte(`{"a":1}`), MessageID: "msg-1",
+		Body:   []byte(`{"a":1}`), MessageID: "msg-1", Traceparent: traceparent,
 	})
 	want := "POST /calls?number=%2B48&b=1 HTTP/1.1\r\n" +
 		"Host: " + address + "\r\n" +
 		"User-Agent: webhookd\r\n" +
 		"Content-Length: 7\r\n" +
 		"Content-Type: application/json\r\n" +
+		"Traceparent: " + traceparent + "\r\n" +
 		"Webhook-Id: msg-1\r\n" +
 		"X-Project: 7\r\n" +
 		"Accept-Encoding: gzip\r\n\r\n" +

@@ -25,6 +25,8 @@ var ours = []string{
 	"Proxy-Connection", "Te", "Trailer", "Transfer-Encoding", "Upgrade",
 }
 
+const headerTrace = "Traceparent"
+
 // A header name is a token of RFC 9110, section 5.6.2.
 var token = regexp.MustCompile("^[!#$%&'*+.^_`|~0-9A-Za-z-]+$")
 
@@ -119,6 +121,9 @@ func headerOf(call Call) (http.Header, error) {
 			}
 			header.Add(name, strings.TrimSpace(value))
 		}
+	}
+	if call.Traceparent != "" && header.Get(headerTrace) == "" {
+		header.Set(headerTrace, call.Traceparent)
 	}
 	if len(call.Body) > 0 && header.Get("Content-Type") == "" && json.Valid(call.Body) {
 		header.Set("Content-Type", "application/json")

@@ -91,7 +91,7 @@ func spoolHolds(dir string) (bytes int64, damaged int) {
 		switch name := entry.Name(); {
 		case strings.HasSuffix(name, ".spool.corrupt"):
 			damaged++
-		case !strings.HasSuffix(name, ".spool"):
+		case !strings.HasSuffix(name, ".spool") && !strings.HasSuffix(name, ".traces"):
 			continue
 		}
 		if info, err := entry.Info(); err == nil {

@@ -265,8 +265,8 @@ var table = []option{
 	}, func(c *Config) *string { return &c.OTLPEndpoint }, parseCollector, quote),
 	field(option{
 		key: "trace_sample", value: formNumber, fallback: "1",
-		help: "share of webhooks that are traced, from 0 to 1; unused without otlp_endpoint",
-		more: "A webhook that comes with a `traceparent` is traced if that says so, and not if it does not.",
+		help: "share of webhooks, and of what else begins a trace, that is traced, from 0 to 1; unused without otlp_endpoint",
+		more: "A request that comes with a `traceparent` is traced if that says so, and not if it does not.",
 	}, func(c *Config) *float64 { return &c.TraceSample }, parseShare, showShare),
 	field(option{
 		key: "log_level", value: "level", fallback: "info",

@@ -81,9 +81,10 @@ func wants(handler *trigger.Compiled, o *trigger.Occasion) (wanted bool, err err
 	return handler.Wants(o)
 }
 
-// apiEvent is the event that a transaction of the API stands for.
-func apiEvent(account, transactionID string, at time.Time) flow.Event {
+// apiEvent is the event that a transaction of the API stands for. traceparent is its trace, "" for none.
+func apiEvent(account, transactionID string, at time.Time, traceparent string) flow.Event {
 	return flow.Event{
 		UUID: trigger.TransactionUUID(account, transactionID), Type: trigger.TypeAPI, CreatedOn: dialog.TimeOf(at),
+		Traceparent: traceparent,
 	}
 }

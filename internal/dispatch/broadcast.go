@@ -17,14 +17,15 @@ const broadcastPage = 200
 
 // broadcasting is what a broadcast is about, as it is kept.
 type broadcasting struct {
-	Payload json.RawMessage `json:"payload,omitempty"`
+	Payload     json.RawMessage `json:"payload,omitempty"`
+	Traceparent string          `json:"traceparent,omitempty"` // of the request that began it, if it is traced
 }
 
 // Broadcast begins a broadcast, see httpapi.Triggers.
 func (s *Service) Broadcast(
 	ctx context.Context, account string, request triggerapi.Request, once *triggerapi.Once,
 ) (outcome triggerapi.Outcome, kept *triggerapi.Answer, err error) {
-	err = s.write(ctx, func(r *round) error {
+	err = s.traced(ctx, func(r *round) error {
 		if kept, err = r.answered(account, once); err != nil || kept != nil {
 			return err
 		}
@@ -66,7 +67,7 @@ func (r *round) broadcast(account string, request *triggerapi.Request) (triggera
 	if err != nil {
 		return outcome, fmt.Errorf("count subscribers: %w", err)
 	}
-	spec, err := json.Marshal(broadcasting{request.Payload})
+	spec, err := json.Marshal(broadcasting{request.Payload, r.traceparent})
 	if err != nil {
 		return outcome, fmt.Errorf("encode broadcast: %w", err)
 	}
@@ -138,6 +139,7 @@ func (r *round) page(key store.Key) error {
 	if err != nil {
 		return err
 	}
+	r.traceparent = spec.Traceparent
 	for i := range page {
 		r.toOne(row.Account, handler, row.TransactionID, payload, &page[i])
 		row.After = page[i].ID

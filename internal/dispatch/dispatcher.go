@@ -7,6 +7,7 @@ import (
 
 	"webhookd/internal/correlate"
 	"webhookd/internal/store"
+	"webhookd/internal/tracing"
 	"webhookd/internal/trigger"
 )
 
@@ -16,6 +17,8 @@ type Dispatcher struct {
 	// Failures is how many times in a row a handler may fail before it is switched off.
 	Failures int
 	Logger   *slog.Logger
+	// Tracer tells of what is triggered over the API, and of requests, that are traced; nil: of none.
+	Tracer *tracing.Tracer
 
 	count counters
 }

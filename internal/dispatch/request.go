@@ -156,7 +156,20 @@ func (r *round) leased(ids []string, claimed []store.Request) error {
 	return nil
 }
 
-// Make makes the request. It does no other I/O.
+// traceparent is the trace of what the request was fired for, "" for none.
+func (e *Errand) traceparent() string {
+	var kept struct {
+		Event struct {
+			Traceparent string `json:"traceparent"`
+		} `json:"event"`
+	}
+	if json.Unmarshal(e.spec.Occasion, &kept) != nil {
+		return "" // whoever concludes it meets the error
+	}
+	return kept.Event.Traceparent
+}
+
+// Make makes the request. It does no other I/O. Where what it was fired for is traced, the receiver can go on with that.
 func (d *Dispatcher) Make(ctx context.Context, client Client, errand Errand) (result callout.Result) {
 	defer func() {
 		if value := recover(); value != nil {
@@ -172,9 +185,18 @@ func (d *Dispatcher) Make(ctx context.Context, client Client, errand Errand) (re
 	for name, value := range request.Headers {
 		header[name] = []string{value}
 	}
+	traceparent := errand.traceparent()
+	span := d.Tracer.Callout(ctx, traceparent, request.Method, request.Account, request.ID, errand.kept.Attempts)
+	if span != nil {
+		traceparent = span.Traceparent()
+	}
+	defer func() {
+		span.Answered(result.StatusCode, result.Status == callout.Success)
+		span.End(nil)
+	}()
 	return client.Do(ctx, callout.Call{
 		Method: request.Method, URL: request.URL, Header: header, Body: []byte(request.Body), Secret: errand.secret,
-		MessageID: request.ID,
+		MessageID: request.ID, Traceparent: traceparent,
 	})
 }
 

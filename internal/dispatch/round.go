@@ -31,6 +31,7 @@ type round struct {
 	ledTogether int
 	divisible   bool // the transaction would be done in several if it were to fail
 
+	traceparent  string          // of the request of the API, "" if it is not traced
 	transactions map[string]bool // of the API, by the uuid of their event
 	reached      int             // subscribers that the API's triggers go to
 

@@ -71,11 +71,28 @@ func Keep(ctx context.Context, tx store.Tx, result Result) error {
 	return nil
 }
 
+// traced is write for what a request of the API triggers. If the context carries a span, that of the commit belongs to it,
+// and whatever is triggered goes on from it.
+func (s *Service) traced(ctx context.Context, fn func(r *round) error) error {
+	tracer := s.Dispatcher.Tracer
+	traceparent := tracer.Of(ctx)
+	if traceparent == "" {
+		return s.write(ctx, fn)
+	}
+	span := tracer.Commit(ctx, []string{traceparent}, 0)
+	err := s.write(ctx, func(r *round) error {
+		r.traceparent = traceparent
+		return fn(r)
+	})
+	span.End(err)
+	return err
+}
+
 // Trigger does requests of the trigger API, see httpapi.Triggers.
 func (s *Service) Trigger(
 	ctx context.Context, account string, requests []triggerapi.Request, once *triggerapi.Once,
 ) (outcomes []triggerapi.Outcome, kept *triggerapi.Answer, err error) {
-	err = s.write(ctx, func(r *round) error {
+	err = s.traced(ctx, func(r *round) error {
 		outcomes, kept = nil, nil
 		if kept, err = r.answered(account, once); err != nil || kept != nil {
 			return err
@@ -277,7 +294,7 @@ func (r *round) toOne(
 	account string, handler *trigger.Compiled, transactionID string, payload map[string]any, to *store.Subscriber,
 ) {
 	o := &trigger.Occasion{
-		Account: account, Event: apiEvent(account, transactionID, r.now), Payload: payload, At: r.now,
+		Account: account, Event: apiEvent(account, transactionID, r.now, r.traceparent), Payload: payload, At: r.now,
 		TransactionID: transactionID,
 		Subscriber: &trigger.Subscriber{
 			ID: to.ID, Email: to.Email, Phone: to.Phone, FirstName: to.FirstName, LastName: to.LastName,

@@ -32,7 +32,7 @@ type Event struct {
 	Number     correlate.Word      `json:"number,omitempty"`   // dial_wait: what is dialled
 	NumberE164 correlate.Word      `json:"number_e164,omitempty"`
 
-	// Traceparent is the trace (W3C Trace Context) of the webhook that led to the event; "" if it is not traced.
+	// Traceparent is the trace (W3C Trace Context) of what led to the event; "" if it is not traced.
 	Traceparent string `json:"traceparent,omitempty"`
 
 	// What follows is of action events: those that a handler's actions make (internal/trigger). They have no seq, for

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -26,16 +27,19 @@ func (s *Server) postClose(c *fiber.Ctx) error {
 		return err
 	}
 	key := store.Key{Account: call.Account, UUID: call.CallUUID}
-	ctx, cancel := s.requestContext()
-	defer cancel()
-	if _, err := s.cfg.Intake.CloseCall(ctx, key); errors.Is(err, store.ErrNotFound) {
-		return callNotFound()
-	} else if err != nil {
-		return fmt.Errorf("close call: %w", err)
-	}
-	call, err = s.lastOfMerged(ctx, key)
-	if err != nil {
-		return fmt.Errorf("read closed call: %w", err)
-	}
-	return answerBytes(c, call.Record)
+	return s.traced(c, key.Account, func(ctx context.Context) (string, error) {
+		if _, err := s.cfg.Intake.CloseCall(ctx, key); errors.Is(err, store.ErrNotFound) {
+			return "", callNotFound()
+		} else if err != nil {
+			return "", fmt.Errorf("close call: %w", err)
+		}
+		call, err := s.lastOfMerged(ctx, key)
+		if err != nil {
+			return "", fmt.Errorf("read closed call: %w", err)
+		}
+		return tracedClosed, answerBytes(c, call.Record)
+	})
 }
+
+// tracedClosed is what a span tells of a call that is closed.
+const tracedClosed = "closed"

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"errors"
 	"fmt"
 
@@ -45,9 +46,8 @@ type data struct {
 // postTrigger takes one trigger.
 func (s *Server) postTrigger(c *fiber.Ctx) error {
 	return s.takeRequest(c, triggerapi.ReadTrigger,
-		func(request triggerapi.Request, once *triggerapi.Once) ([]triggerapi.Outcome, *triggerapi.Answer, error) {
-			ctx, cancel := s.requestContext()
-			defer cancel()
+		func(ctx context.Context, request triggerapi.Request, once *triggerapi.Once,
+		) ([]triggerapi.Outcome, *triggerapi.Answer, error) {
 			return s.cfg.Triggers.Trigger(ctx, eventAccount(c), []triggerapi.Request{request}, once)
 		})
 }
@@ -55,45 +55,52 @@ func (s *Server) postTrigger(c *fiber.Ctx) error {
 // postBroadcast takes one trigger for everybody.
 func (s *Server) postBroadcast(c *fiber.Ctx) error {
 	return s.takeRequest(c, triggerapi.ReadBroadcast,
-		func(request triggerapi.Request, once *triggerapi.Once) ([]triggerapi.Outcome, *triggerapi.Answer, error) {
-			ctx, cancel := s.requestContext()
-			defer cancel()
+		func(ctx context.Context, request triggerapi.Request, once *triggerapi.Once,
+		) ([]triggerapi.Outcome, *triggerapi.Answer, error) {
 			outcome, kept, err := s.cfg.Triggers.Broadcast(ctx, eventAccount(c), request, once)
 			return []triggerapi.Outcome{outcome}, kept, err
 		})
 }
 
+// What spans tell of requests that have no outcome of their own.
+const (
+	tracedRepeated = "repeated" // answered as before
+	tracedBulk     = "bulk"     // each of its triggers has an outcome
+)
+
 // takeRequest reads a body that is one trigger or broadcast, has it done, and answers with its outcome.
 func (s *Server) takeRequest(
 	c *fiber.Ctx,
 	read func(body []byte, contentType string) (triggerapi.Request, error),
-	do func(triggerapi.Request, *triggerapi.Once) ([]triggerapi.Outcome, *triggerapi.Answer, error),
+	do func(context.Context, triggerapi.Request, *triggerapi.Once) ([]triggerapi.Outcome, *triggerapi.Answer, error),
 ) error {
-	body, err := readBody(c)
-	if err != nil {
-		return err
-	}
-	request, err := read(body, c.Get(fiber.HeaderContentType))
-	if err != nil {
-		return triggerProblem(err)
-	}
-	request.TransactionID = orDefault(request.TransactionID, uuid.NewString())
-	once, err := onceOf(c, body, answerOne)
-	if err != nil {
-		return err
-	}
-	outcomes, kept, err := do(request, once)
-	switch {
-	case err != nil:
-		return triggerProblem(err)
-	case kept != nil:
-		return answerAgain(c, kept)
-	case len(outcomes) != 1:
-		return errOutcomes
-	case outcomes[0].Err != nil:
-		return triggerProblem(outcomes[0].Err)
-	}
-	return answerEvents(c, answerOne(outcomes))
+	return s.traced(c, eventAccount(c), func(ctx context.Context) (string, error) {
+		body, err := readBody(c)
+		if err != nil {
+			return "", err
+		}
+		request, err := read(body, c.Get(fiber.HeaderContentType))
+		if err != nil {
+			return "", triggerProblem(err)
+		}
+		request.TransactionID = orDefault(request.TransactionID, uuid.NewString())
+		once, err := onceOf(c, body, answerOne)
+		if err != nil {
+			return "", err
+		}
+		outcomes, kept, err := do(ctx, request, once)
+		switch {
+		case err != nil:
+			return "", triggerProblem(err)
+		case kept != nil:
+			return tracedRepeated, answerAgain(c, kept)
+		case len(outcomes) != 1:
+			return "", errOutcomes
+		case outcomes[0].Err != nil:
+			return "", triggerProblem(outcomes[0].Err)
+		}
+		return string(outcomes[0].Status), answerEvents(c, answerOne(outcomes))
+	})
 }
 
 var errOutcomes = errors.New("service gave another number of outcomes than there were requests")
@@ -108,6 +115,10 @@ func answerOne(outcomes []triggerapi.Outcome) triggerapi.Answer {
 
 // postBulk takes several triggers. One that is wrong does not stop the others.
 func (s *Server) postBulk(c *fiber.Ctx) error {
+	return s.traced(c, eventAccount(c), func(ctx context.Context) (string, error) { return tracedBulk, s.takeBulk(ctx, c) })
+}
+
+func (s *Server) takeBulk(ctx context.Context, c *fiber.Ctx) error {
 	body, err := readBody(c)
 	if err != nil {
 		return err
@@ -131,8 +142,6 @@ func (s *Server) postBulk(c *fiber.Ctx) error {
 	if len(requests) == 0 {
 		return answerEvents(c, answer(nil))
 	}
-	ctx, cancel := s.requestContext()
-	defer cancel()
 	outcomes, kept, err := s.cfg.Triggers.Trigger(ctx, eventAccount(c), requests, once)
 	switch {
 	case err != nil:

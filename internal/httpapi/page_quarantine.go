@@ -58,7 +58,7 @@ func (s *Server) postRedrivePage(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	answer, err := s.redrive(one)
+	answer, err := s.redrive(c, one)
 	var failed *problem
 	if errors.As(err, &failed) && failed.kind == kindRedriveRefused {
 		if again, err := s.findRefused(c); err == nil { // it came once more just now

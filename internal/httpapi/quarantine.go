@@ -183,7 +183,7 @@ func (s *Server) postRedrive(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	answer, err := s.redrive(one)
+	answer, err := s.redrive(c, one)
 	if err != nil {
 		return err
 	}
@@ -195,7 +195,7 @@ func (s *Server) postRedrive(c *fiber.Ctx) error {
 
 // redrive hands a body in as the PBX would, and takes it out of quarantine once it is on disk elsewhere. Where that breaks
 // off in between, the body is in both places, and redriving it again finds a duplicate.
-func (s *Server) redrive(one store.Refused) (ingest.Answer, error) {
+func (s *Server) redrive(c *fiber.Ctx, one store.Refused) (answer ingest.Answer, err error) {
 	if one.Truncated {
 		return ingest.Answer{}, &problem{kind: kindRedriveRefused, detail: "Only the beginning of this body was kept, so it cannot " +
 			"be handed in again. It stays in quarantine; have the sender send it anew."}
@@ -204,8 +204,14 @@ func (s *Server) redrive(one store.Refused) (ingest.Answer, error) {
 	if err != nil {
 		return ingest.Answer{}, err
 	}
-	ctx, cancel := s.requestContext()
-	defer cancel()
+	err = s.traced(c, one.Account, func(ctx context.Context) (string, error) {
+		answer, err = s.redriven(ctx, one, body)
+		return resultOfAnswer(answer), err
+	})
+	return answer, err
+}
+
+func (s *Server) redriven(ctx context.Context, one store.Refused, body []byte) (ingest.Answer, error) {
 	answer, err := s.cfg.Intake.Submit(ctx, one.Account, body)
 	var refused *ingest.RefusedError
 	switch {

@@ -50,5 +50,6 @@ func (e *Engine) close(ctx context.Context, tx store.Tx, now time.Time, key stor
 	if err != nil || len(pieces) == 0 {
 		return 0, err
 	}
+	traceTo(pieces, e.Tracer.Of(ctx))
 	return len(pieces), e.Apply(ctx, tx, now, pieces)
 }

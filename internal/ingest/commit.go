@@ -53,8 +53,17 @@ func (i *Ingest) process(ctx context.Context, batch []*request) {
 // the spool.
 func (i *Ingest) commit(ctx context.Context, batch []*request) {
 	began := time.Now()
-	span := i.trace(ctx, batch)
-	err := i.write(ctx, batch)
+	pieces := make([]*Piece, len(batch))
+	for n, r := range batch {
+		pieces[n] = r.piece
+	}
+	span := i.trace(ctx, pieces)
+	if traceparent := span.Traceparent(); traceparent != "" {
+		for _, r := range batch {
+			r.commit = traceparent
+		}
+	}
+	err := i.write(ctx, pieces)
 	span.End(err)
 	if err == nil {
 		i.committed(len(batch), began)
@@ -79,21 +88,17 @@ func (i *Ingest) commit(ctx context.Context, batch []*request) {
 }
 
 // trace begins the span of a commit; nil if none of its webhooks is traced.
-func (i *Ingest) trace(ctx context.Context, batch []*request) *tracing.Span {
+func (i *Ingest) trace(ctx context.Context, pieces []*Piece) *tracing.Span {
 	if i.cfg.Tracer == nil {
 		return nil
 	}
 	var parents []string
-	for _, r := range batch {
-		if parent := r.piece.Entry.Traceparent; parent != "" {
+	for _, p := range pieces {
+		if parent := p.Entry.Traceparent; parent != "" {
 			parents = append(parents, parent)
 		}
 	}
-	span := i.cfg.Tracer.Commit(ctx, parents, len(batch))
-	for _, r := range batch {
-		r.commit = span.Traceparent()
-	}
-	return span
+	return i.cfg.Tracer.Commit(ctx, parents, len(pieces))
 }
 
 // isPoison says whether an error is due to what is in the batch. Whatever is not due to the database or to a stop is:
@@ -103,11 +108,7 @@ func isPoison(ctx context.Context, err error) bool {
 }
 
 // write runs the transaction of a batch.
-func (i *Ingest) write(ctx context.Context, batch []*request) error {
-	pieces := make([]*Piece, len(batch))
-	for n, r := range batch {
-		pieces[n] = r.piece
-	}
+func (i *Ingest) write(ctx context.Context, pieces []*Piece) error {
 	if i.cfg.Spool == nil {
 		return i.transact(ctx, pieces)
 	}

@@ -57,7 +57,10 @@ func (r *request) record() spool.Record {
 	}
 	// The rest of the entry may be changing: a transaction that was left behind may still run.
 	entry := r.piece.Entry
-	return spool.Record{Kind: spool.Webhook, Account: entry.Account, ReceivedAt: entry.ReceivedAt, Body: r.piece.received}
+	return spool.Record{
+		Kind: spool.Webhook, Account: entry.Account, ReceivedAt: entry.ReceivedAt, Body: r.piece.received,
+		Traceparent: entry.Traceparent,
+	}
 }
 
 func refusedRecord(r *store.Refused) spool.Record {
@@ -211,7 +214,9 @@ func (d *drainer) store(ctx context.Context, records []spool.Record) error {
 			}
 			continue
 		}
-		pieces = append(pieces, NewPiece(record.Account, record.ReceivedAt, &webhook, record.Body))
+		piece := NewPiece(record.Account, record.ReceivedAt, &webhook, record.Body)
+		piece.Entry.Traceparent = record.Traceparent
+		pieces = append(pieces, piece)
 	}
 	return d.commitPieces(ctx, pieces)
 }
@@ -221,7 +226,9 @@ func (d *drainer) commitPieces(ctx context.Context, pieces []*Piece) error {
 		return nil
 	}
 	began := time.Now()
+	span := d.trace(ctx, pieces)
 	err := d.transact(ctx, pieces)
+	span.End(err)
 	switch {
 	case err == nil:
 		d.committed(len(pieces), began)
@@ -241,12 +248,14 @@ func (d *drainer) commitPieces(ctx context.Context, pieces []*Piece) error {
 
 // setApart puts a webhook of the spool into quarantine.
 func (d *drainer) setApart(ctx context.Context, record *spool.Record, why error) error {
-	d.cfg.Logger.Error("set a webhook of the spool apart that cannot be processed", "account", record.Account, "error", why)
 	d.count.refused.Add(1)
 	code, reason := CodeUnprocessable, "the webhook is well-formed, but could not be processed"
+	cause := any(why)
 	if told, ok := errors.AsType[*dialog.Error](why); ok {
 		code, reason = told.Code, told.Error()
+		cause = told.Code // the reason quotes the webhook, and the log is no place for that
 	}
+	d.cfg.Logger.Error("set a webhook of the spool apart that cannot be processed", "account", record.Account, "error", cause)
 	return d.quarantine(ctx, record, code, reason)
 }
 

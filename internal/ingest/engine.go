@@ -12,6 +12,7 @@ import (
 	"webhookd/internal/dispatch"
 	"webhookd/internal/stats"
 	"webhookd/internal/store"
+	"webhookd/internal/tracing"
 )
 
 // Engine applies journal entries to calls inside a transaction of the store. What it remembers between transactions
@@ -34,6 +35,8 @@ type Engine struct {
 	// Reconciles says of an account whether the PBX can be asked for its records; calls that were reaped, or settled with
 	// gaps, are asked about then. Nil: of none.
 	Reconciles func(account string) bool
+	// Tracer tells of what is done to calls that no webhook asks for; nil: of none.
+	Tracer *tracing.Tracer
 }
 
 // Piece is one journal entry and what it tells of a dialog.

@@ -13,7 +13,7 @@ import (
 // Reap closes the open legs of calls of which nothing was heard for their limit, with the cause TIMEOUT and the time
 // of the call's last webhook (design §6). A call that was heard of since is looked at again later. It belongs into the
 // transaction that drops the due rows.
-func (e *Engine) Reap(ctx context.Context, tx store.Tx, now time.Time, calls []store.Key) error {
+func (e *Engine) Reap(ctx context.Context, tx store.Tx, now time.Time, calls []store.Key) (err error) {
 	if len(calls) == 0 {
 		return nil
 	}
@@ -51,6 +51,9 @@ func (e *Engine) Reap(ctx context.Context, tx store.Tx, now time.Time, calls []s
 	if len(pieces) == 0 {
 		return nil
 	}
+	span := e.Tracer.Work(ctx, "reap", len(pieces))
+	defer func() { span.End(err) }()
+	traceTo(pieces, span.Traceparent())
 	if err := e.askLater(ctx, tx, now.Add(askAfterReap*e.SettleDelay), reaped); err != nil {
 		return err
 	}
@@ -61,6 +64,13 @@ func (e *Engine) Reap(ctx context.Context, tx store.Tx, now time.Time, calls []s
 		e.Reaped(len(reaped))
 	}
 	return nil
+}
+
+// traceTo makes a trace that of pieces that no request brought.
+func traceTo(pieces []*Piece, traceparent string) {
+	for _, p := range pieces {
+		p.Entry.Traceparent = traceparent
+	}
 }
 
 // closeOpenLegs makes a close for every open leg of a call, at the time of the call's last webhook.

@@ -109,7 +109,11 @@ func (e *Engine) Reconcile(
 	if len(taken) == 0 {
 		return result, nil
 	}
-	if err := e.Apply(ctx, tx, now, taken); err != nil {
+	span := e.Tracer.Work(ctx, "reconcile", len(taken))
+	traceTo(taken, span.Traceparent())
+	err = e.Apply(ctx, tx, now, taken)
+	span.End(err)
+	if err != nil {
 		return Reconciled{}, err
 	}
 	for _, piece := range taken {

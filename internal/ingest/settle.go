@@ -38,7 +38,7 @@ func (m made) entry(account string, now time.Time, origin store.Origin) (*store.
 
 // Settle publishes call_settled for calls that have ended, with the next revision; calls that are open again, were
 // merged away, or do not exist are left alone (design §6). It belongs into the transaction that drops the due rows.
-func (e *Engine) Settle(ctx context.Context, tx store.Tx, now time.Time, calls []store.Key) error {
+func (e *Engine) Settle(ctx context.Context, tx store.Tx, now time.Time, calls []store.Key) (err error) {
 	if len(calls) == 0 {
 		return nil
 	}
@@ -67,6 +67,11 @@ func (e *Engine) Settle(ctx context.Context, tx store.Tx, now time.Time, calls [
 	if len(entries) == 0 {
 		e.memory.keep(b)
 		return nil
+	}
+	span := e.Tracer.Work(ctx, "settle", len(entries))
+	defer func() { span.End(err) }()
+	for _, entry := range entries {
+		entry.Traceparent = span.Traceparent()
 	}
 	if err := tx.Append(ctx, entries); err != nil {
 		return fmt.Errorf("append to journal: %w", err)

@@ -205,7 +205,7 @@ type Entry struct {
 	Rank      [32]byte
 	Body      []byte // as received, but that a person may have been taken out
 	Duplicate bool   // set by Append; not stored
-	// Traceparent is the trace of the request that brought it, "" for none; not stored here, but with its events.
+	// Traceparent is the trace of the request, or the work, that brought it, "" for none; not stored here, but with its events.
 	Traceparent string
 	// Named are the UUIDs of the dialogs that it is about or names, for Append to look for; not stored.
 	Named []string

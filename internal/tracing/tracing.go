@@ -1,11 +1,12 @@
 // Package tracing tells an OpenTelemetry collector what a webhook goes through: a span for its request, one for the
-// transaction that committed it, one for each event that was published. It names and exports spans, and decides nothing.
+// transaction that committed it, one for each event that was published; and likewise what is triggered over the API, what
+// is called for handlers, and what is done in its time. It names and exports spans, and decides nothing.
 //
 // A nil *Tracer is one that is switched off, and a nil *Span one that nobody wants: every method may be called on them, does
 // nothing and allocates nothing.
 //
-// What is told of a webhook: its account, what became of it, ids of requests, calls and events. Never anything else of
-// what is in it: collectors are no place for numbers and names.
+// What is told: the account, what became of it, ids of requests, calls and events, and routes as they are declared. Never
+// anything else of what is in a webhook, a body or a URL: collectors are no place for numbers and names.
 package tracing
 
 import (
@@ -33,8 +34,8 @@ type Config struct {
 	// Endpoint is the base URL of a collector that takes OTLP over HTTP ("http://127.0.0.1:4318"); /v1/traces is added to
 	// it. Empty: tracing is off.
 	Endpoint string
-	// Sample is the share of webhooks, from 0 to 1, that are traced; of those that come with a trace's context, that
-	// decides.
+	// Sample is the share of traces, from 0 to 1, that are kept of those that begin here; of what comes with a trace's
+	// context, that decides.
 	Sample  float64
 	Version string
 	Logger  *slog.Logger
@@ -110,9 +111,10 @@ func (e *exporter) ExportSpans(ctx context.Context, spans []sdk.ReadOnlySpan) er
 	return nil
 }
 
-// Webhook begins the span of a request with a webhook, which began at this time. parent is the request's traceparent, or
-// "". The context carries the span to those who take the webhook further.
-func (t *Tracer) Webhook(
+// Request begins the span of a POST request, which began at this time. parent is the request's traceparent, or "". route is
+// the path as it is declared: what stands in its place may be a number. The context carries the span to those who take
+// further what the request brought.
+func (t *Tracer) Request(
 	ctx context.Context, parent string, began time.Time, route, account, requestID string,
 ) (context.Context, *Span) {
 	if t == nil {
@@ -130,6 +132,8 @@ func (t *Tracer) Webhook(
 
 // Commit begins the span of a transaction that commits webhooks; parents are the traceparents of those that are traced,
 // and there is no span without any. A span has one parent, so it belongs to the first of them, and has links to the others.
+//
+// webhooks is how many there are in it; 0 where it is what a request of the API asked for.
 func (t *Tracer) Commit(ctx context.Context, parents []string, webhooks int) *Span {
 	if t == nil || len(parents) == 0 {
 		return nil
@@ -138,10 +142,14 @@ func (t *Tracer) Commit(ctx context.Context, parents []string, webhooks int) *Sp
 	for _, parent := range parents[1:] {
 		links = append(links, trace.Link{SpanContext: parse(parent)})
 	}
-	//nolint:spancheck // as in Webhook
+	var told []attribute.KeyValue
+	if webhooks > 0 {
+		told = append(told, attribute.Int("webhookd.batch.webhooks", webhooks))
+	}
+	//nolint:spancheck // as in Request
 	_, span := t.tracer.Start(trace.ContextWithRemoteSpanContext(ctx, parse(parents[0])), "commit",
-		trace.WithLinks(links...), trace.WithAttributes(attribute.Int("webhookd.batch.webhooks", webhooks)))
-	return wanted(span) //nolint:spancheck // as in Webhook
+		trace.WithLinks(links...), trace.WithAttributes(told...))
+	return wanted(span) //nolint:spancheck // as in Request
 }
 
 // Publish begins the span of an event's way to the stream; nil if parent, the traceparent that the event was stored with,
@@ -150,13 +158,41 @@ func (t *Tracer) Publish(ctx context.Context, parent, subject, id string) *Span 
 	if t == nil || parent == "" {
 		return nil
 	}
-	//nolint:spancheck // as in Webhook
+	//nolint:spancheck // as in Request
 	_, span := t.tracer.Start(trace.ContextWithRemoteSpanContext(ctx, parse(parent)), "publish "+subject,
 		trace.WithSpanKind(trace.SpanKindProducer), trace.WithAttributes(
 			attribute.String("messaging.system", "nats"), attribute.String("messaging.operation.type", "send"),
 			attribute.String("messaging.destination.name", subject), attribute.String("messaging.message.id", id),
 		))
-	return wanted(span) //nolint:spancheck // as in Webhook
+	return wanted(span) //nolint:spancheck // as in Request
+}
+
+// Callout begins the span of an HTTP request that a handler asked for; nil if parent, the traceparent that it was stored
+// with, is none. Not even the host is told: handlers make URLs of what is in webhooks. id is the webhook-id, and attempts
+// is how many there were before.
+func (t *Tracer) Callout(ctx context.Context, parent, method, account, id string, attempts int) *Span {
+	if t == nil || parent == "" {
+		return nil
+	}
+	//nolint:spancheck // as in Request
+	_, span := t.tracer.Start(trace.ContextWithRemoteSpanContext(ctx, parse(parent)), "call-out "+method,
+		trace.WithSpanKind(trace.SpanKindClient), trace.WithAttributes(
+			attribute.String("http.request.method", method), attribute.Int("http.request.resend_count", attempts),
+			attribute.String("webhookd.account", account), attribute.String("webhookd.callout_id", id),
+		))
+	return wanted(span) //nolint:spancheck // as in Request
+}
+
+// Work begins the span of what webhookd does to calls by itself, in so many journal entries: a trace of its own, for it
+// belongs to no request. name says what it is ("settle").
+func (t *Tracer) Work(ctx context.Context, name string, entries int) *Span {
+	if t == nil {
+		return nil
+	}
+	//nolint:spancheck // as in Request
+	_, span := t.tracer.Start(ctx, name, trace.WithNewRoot(),
+		trace.WithAttributes(attribute.Int("webhookd.batch.entries", entries)))
+	return wanted(span) //nolint:spancheck // as in Request
 }
 
 // Of gives the traceparent of the span that a context carries; "" if it carries none that is traced.
@@ -181,7 +217,7 @@ func parse(traceparent string) trace.SpanContext {
 	return trace.SpanContextFromContext(propagation.TraceContext{}.Extract(context.Background(), carrier))
 }
 
-// Span is one step of a webhook's way.
+// Span is one step of the way.
 type Span struct{ span trace.Span }
 
 // wanted gives nil for a span that is not to be sent.
@@ -202,7 +238,7 @@ func (s *Span) Traceparent() string {
 	return carrier[Header]
 }
 
-// Result says what became of a webhook, and with which HTTP status it was answered.
+// Result says what became of a request, and with which HTTP status it was answered.
 func (s *Span) Result(result string, status int) {
 	if s == nil {
 		return
@@ -210,6 +246,19 @@ func (s *Span) Result(result string, status int) {
 	s.span.SetAttributes(attribute.String("webhookd.result", result), attribute.Int("http.response.status_code", status))
 	if status >= 500 {
 		s.span.SetStatus(codes.Error, result)
+	}
+}
+
+// Answered says what a call-out came to: the status that it was answered with, 0 if it was not.
+func (s *Span) Answered(status int, success bool) {
+	if s == nil {
+		return
+	}
+	if status > 0 {
+		s.span.SetAttributes(attribute.Int("http.response.status_code", status))
+	}
+	if !success {
+		s.span.SetStatus(codes.Error, "no success")
 	}
 }
 

@@ -43,7 +43,7 @@ func TestACommitBelongsToOneRequestAndHasLinksToTheOthers(t *testing.T) {
 	var contexts []context.Context
 	var spans []*tracing.Span
 	for _, route := range []string{"/a", "/b", "/c"} {
-		ctx, span := tracer.Webhook(t.Context(), foreign, time.Now().Add(-time.Second), route, "acme", "id-1")
+		ctx, span := tracer.Request(t.Context(), foreign, time.Now().Add(-time.Second), route, "acme", "id-1")
 		require.Equal(t, span.Traceparent(), tracer.Of(ctx))
 		parents, contexts, spans = append(parents, tracer.Of(ctx)), append(contexts, ctx), append(spans, span)
 	}
@@ -100,7 +100,7 @@ func TestWhoComesWithATraceDecidesWhetherItIsKept(t *testing.T) {
 			t.Parallel()
 			to := tracingtest.Receive(t)
 			tracer := start(t, to.URL, c.sample)
-			ctx, span := tracer.Webhook(t.Context(), c.parent, time.Now(), "/", "acme", "id-1")
+			ctx, span := tracer.Request(t.Context(), c.parent, time.Now(), "/", "acme", "id-1")
 			require.Equal(t, c.traced, span != nil)
 			require.Equal(t, c.traced, tracer.Of(ctx) != "")
 			span.End(nil)
@@ -119,7 +119,7 @@ func TestACollectorThatIsAwayIsToldInTheLogOnly(t *testing.T) {
 		Endpoint: refusing.URL, Sample: 1, Logger: slog.New(slog.NewJSONHandler(&log, nil)),
 	})
 	require.NoError(t, err)
-	_, span := tracer.Webhook(t.Context(), "", time.Now(), "/", "acme", "id-1")
+	_, span := tracer.Request(t.Context(), "", time.Now(), "/", "acme", "id-1")
 	span.End(nil)
 	require.NoError(t, tracer.Stop(t.Context()))
 	require.EqualValues(t, 1, tracer.Failures())
@@ -135,7 +135,7 @@ func TestTracesThatAreOffCostNothing(t *testing.T) {
 	require.Nil(t, tracer)
 	ctx := t.Context()
 	require.Zero(t, testing.AllocsPerRun(100, func() {
-		ctx, span := tracer.Webhook(ctx, foreign, time.Time{}, "/", "acme", "id-1")
+		ctx, span := tracer.Request(ctx, foreign, time.Time{}, "/", "acme", "id-1")
 		if tracer.Of(ctx) != "" || span.Traceparent() != "" {
 			panic("traced")
 		}
@@ -145,6 +145,10 @@ func TestTracesThatAreOffCostNothing(t *testing.T) {
 		span.End(nil)
 		tracer.Commit(ctx, nil, 1).End(nil)
 		tracer.Publish(ctx, foreign, "s", "e").End(nil)
+		tracer.Work(ctx, "settle", 1).End(nil)
+		call := tracer.Callout(ctx, foreign, "POST", "acme", "id-1", 0)
+		call.Answered(200, true)
+		call.End(nil)
 	}))
 	require.Zero(t, tracer.Failures())
 	require.NoError(t, tracer.Stop(ctx))

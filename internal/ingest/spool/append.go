@@ -32,7 +32,7 @@ func (s *Spool) append(records []Record) error {
 		return ErrClosed
 	}
 	target, fresh := s.active, s.active == nil || s.active.end >= s.segmentSize
-	var buffer []byte
+	var buffer, entries []byte
 	if fresh {
 		var salt [8]byte
 		_, _ = rand.Read(salt[:]) // it never fails
@@ -41,23 +41,22 @@ func (s *Spool) append(records []Record) error {
 		buffer = append(buffer, segmentHead...)
 	}
 	for i := range records {
-		buffer = records[i].appendFrame(buffer, target.salt, target.end+int64(len(buffer)))
+		at := target.end + int64(len(buffer))
+		entries = records[i].appendTrace(entries, target.salt, at)
+		buffer = records[i].appendFrame(buffer, target.salt, at)
 	}
-	if !s.fits(int64(len(buffer))) {
+	if !s.fits(int64(len(buffer) + len(entries))) {
 		return ErrFull
 	}
 	if fresh {
 		if err := s.begin(target, buffer); err != nil {
 			return err
 		}
-		s.grow(target, buffer, records)
-		return nil
-	}
-	if err := writeAndSync(s.output, buffer, target.end); err != nil {
+	} else if err := writeAndSync(s.output, buffer, target.end); err != nil {
 		s.abandon()
 		return err
 	}
-	s.grow(target, buffer, records)
+	s.grow(target, buffer, records, s.keepTraces(target, entries))
 	return nil
 }
 
@@ -67,15 +66,16 @@ func (s *Spool) fits(size int64) bool {
 	return s.stats.Bytes+size <= s.cfg.Limit
 }
 
-// grow lets the records be drained: they are on disk.
-func (s *Spool) grow(target *segment, written []byte, records []Record) {
+// grow lets the records be drained: they are on disk. traced is how many bytes of traces were written.
+func (s *Spool) grow(target *segment, written []byte, records []Record, traced int64) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if target.end == 0 {
 		s.segments = append(s.segments, target)
 	}
 	target.end += int64(len(written))
-	s.stats.Bytes += int64(len(written))
+	target.traced += traced
+	s.stats.Bytes += int64(len(written)) + traced
 	s.stats.Appended += int64(len(records))
 	s.stats.Records += int64(len(records))
 	if s.oldest.IsZero() {
@@ -124,10 +124,13 @@ func (s *Spool) abandon() {
 	s.release()
 }
 
-// release closes the active segment's file; the next Append begins another.
+// release closes the active segment's files; the next Append begins another.
 func (s *Spool) release() {
 	if s.output != nil {
 		_ = s.output.Close() // everything in it that counts was synced
 	}
-	s.active, s.output = nil, nil
+	if s.beside != nil {
+		_ = s.beside.Close()
+	}
+	s.active, s.output, s.beside = nil, nil, nil
 }

@@ -4,14 +4,19 @@
 //
 // # Files
 //
-// The directory holds segments, "<number>-<salt>.spool", a position, and a lock. A segment begins with the 16 bytes
-// "webhookd spool 1"; then records follow, each in a frame (numbers are big-endian):
+// The directory holds segments, "<number>-<salt>.spool", perhaps a file beside each, a position, and a lock. A segment
+// begins with the 16 bytes "webhookd spool 1"; then records follow, each in a frame (numbers are big-endian):
 //
 //	4 bytes  marker F7 77 68 72
 //	4 bytes  length of the payload
 //	4 bytes  CRC-32C of salt (8 bytes), offset of the frame in the file (8), length (4) and payload
 //	n bytes  payload: kind (1), received_at in Unix microseconds (8), account, of a refused body also flags (1), code
 //	         and reason, then the body to the end; account, code and reason have their length before them (uvarint)
+//
+// "<number>-<salt>.traces" says which records of a segment are traced (traces.go has its form). It is there only if some
+// are. A version that knows nothing of it drains the segment as it always did, and leaves the file; Open removes one whose
+// segment is gone. So the form of segments is the same with and without traces, and whichever version reads what another
+// one wrote loses at most traces.
 //
 // Salt and offset are in the checksum so that a frame is one only where it was written: bytes of a body that look like a
 // frame, made so on purpose or left over from elsewhere, are never taken for a record, not even when the frame around

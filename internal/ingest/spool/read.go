@@ -14,6 +14,8 @@ type input struct {
 
 	segment *segment
 	file    *os.File
+	traces  traces
+	beside  *os.File // that of traces; nil: not opened yet
 }
 
 func openInput(from *segment) (*input, error) {
@@ -21,12 +23,17 @@ func openInput(from *segment) (*input, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &input{scanner{source: opened, salt: from.salt, offset: from.start}, from, opened}, nil
+	return &input{
+		scanner: scanner{source: opened, salt: from.salt, offset: from.start}, segment: from, file: opened,
+	}, nil
 }
 
 func (i *input) close() {
 	if i != nil {
 		_ = i.file.Close() // it was only read
+		if i.beside != nil {
+			_ = i.beside.Close()
+		}
 	}
 }
 
@@ -101,10 +108,13 @@ func (s *Spool) open(first *segment) error {
 
 func (s *Spool) gather(maxRecords, maxBytes int) Batch {
 	batch := Batch{segment: s.input.segment}
+	var offsets []int64
 	for size := 0; len(batch.Records) < maxRecords && size < maxBytes; {
+		at := s.input.offset
 		record, damaged, err := s.input.next()
 		if damaged != nil {
 			s.noteDamage(s.input.segment, *damaged)
+			at = damaged.to
 		}
 		if err != nil {
 			break
@@ -112,8 +122,29 @@ func (s *Spool) gather(maxRecords, maxBytes int) Batch {
 		size += len(record.Body)
 		batch.Records = append(batch.Records, record)
 		batch.offset = s.input.offset
+		offsets = append(offsets, at)
 	}
+	s.recall(batch.Records, offsets)
 	return batch
+}
+
+// recall gives records of the oldest segment their traces back, if any has one.
+func (s *Spool) recall(records []Record, offsets []int64) {
+	s.mu.Lock()
+	size := s.input.segment.traced
+	s.mu.Unlock()
+	if size == 0 || len(records) == 0 {
+		return
+	}
+	if s.input.beside == nil {
+		opened, err := os.Open(s.input.segment.tracesPath())
+		if err != nil {
+			s.cfg.Logger.Warn("traces of webhooks in the spool cannot be read; the webhooks can", "error", err)
+			return
+		}
+		s.input.beside, s.input.traces = opened, traces{source: opened, salt: s.input.salt}
+	}
+	s.input.traces.recall(records, offsets, size)
 }
 
 // noteDamage tells of damage that was not there, or not seen, at the start.
@@ -172,7 +203,7 @@ func (s *Spool) retire(first *segment, end int64) (gone bool, err error) {
 	grown, damaged := first.end > end, first.damaged
 	if !grown {
 		s.segments = s.segments[1:]
-		s.stats.Bytes -= first.end
+		s.stats.Bytes -= first.end + first.traced
 		s.failed = nil
 		if len(s.segments) == 0 {
 			s.stats.Records, s.oldest = 0, time.Time{}
@@ -192,6 +223,7 @@ func (s *Spool) retire(first *segment, end int64) (gone bool, err error) {
 	} else {
 		err = os.Remove(first.path)
 	}
+	_ = os.Remove(first.tracesPath()) // it need not be there, and what stays is removed at the next Open
 	if err == nil || errors.Is(err, fs.ErrNotExist) {
 		err = syncDir(s.cfg.Dir)
 	}

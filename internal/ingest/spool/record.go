@@ -26,6 +26,10 @@ type Record struct {
 	Reason     string    // of Refused: why, for people
 	Truncated  bool      // of Refused: Body is only the beginning of what was sent
 	Body       []byte
+
+	// Traceparent is the trace (W3C Trace Context) that a Webhook is part of; "" for none. It may get lost, as nothing else
+	// here may.
+	Traceparent string
 }
 
 const (

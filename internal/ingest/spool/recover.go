@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"path/filepath"
 	"slices"
 )
 
@@ -16,9 +17,16 @@ func (s *Spool) recover() error {
 	}
 	last := s.position.last
 	s.number = last.segment
+	names := map[string]bool{}
+	for _, entry := range entries {
+		names[entry.Name()] = true
+	}
 	for _, entry := range entries {
 		number, salt, setAside, ok := parseSegmentName(entry.Name())
 		if !ok {
+			if of, is := tracesOf(entry.Name()); is && !names[of] {
+				s.dropStray(filepath.Join(s.cfg.Dir, entry.Name()))
+			}
 			continue
 		}
 		s.number = max(s.number, number)
@@ -67,6 +75,9 @@ func (s *Spool) survey(found *segment, newest bool) error {
 	if found.start > found.end {
 		found.start = min(headSize, found.end)
 	}
+	if beside, err := os.Stat(found.tracesPath()); err == nil {
+		found.traced = beside.Size()
+	}
 	opened.offset, opened.end = found.start, found.end
 	for {
 		record, damaged, err := opened.next()
@@ -93,7 +104,7 @@ func (s *Spool) survey(found *segment, newest bool) error {
 			s.damage(found, head)
 		}
 	}
-	s.stats.Bytes += found.end
+	s.stats.Bytes += found.end + found.traced
 	return nil
 }
 

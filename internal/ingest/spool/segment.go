@@ -11,10 +11,11 @@ import (
 )
 
 const (
-	segmentHead  = "webhookd spool 1" // the first bytes of a segment
-	headSize     = int64(len(segmentHead))
-	segmentName  = "%016d-%016x.spool"
-	setAsideName = ".corrupt" // follows the name of a segment that is damaged
+	segmentHead   = "webhookd spool 1" // the first bytes of a segment
+	headSize      = int64(len(segmentHead))
+	segmentName   = "%016d-%016x" + segmentEnding
+	segmentEnding = ".spool"
+	setAsideName  = ".corrupt" // follows the name of a segment that is damaged
 )
 
 var segmentForm = regexp.MustCompile(`^(\d{16,20})-([0-9a-f]{16})\.spool(\.corrupt)?$`)
@@ -27,6 +28,7 @@ type segment struct {
 
 	start   int64 // where draining goes on
 	end     int64 // what is on disk for certain; nothing beyond it is read
+	traced  int64 // bytes of the file with its traces; 0 if there is none
 	damaged bool
 }
 

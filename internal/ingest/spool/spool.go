@@ -51,6 +51,7 @@ type Spool struct {
 	appending sync.Mutex // held by whoever appends
 	active    *segment   // the segment that is appended to; nil: the next Append begins one
 	output    file       // its file
+	beside    file       // that of its traces; nil: none was written to it yet
 	number    uint64     // of the newest segment there ever was
 
 	reading  sync.Mutex // held by whoever drains; taken before appending
