@@ -66,11 +66,13 @@ func (b *Bus) Expunge(ctx context.Context, account string, about func(body []byt
 			if meta.Sequence.Stream > last || !about(msg.Data()) {
 				continue
 			}
-			err = stream.SecureDeleteMsg(ctx, meta.Sequence.Stream)
-			if err != nil && !errors.Is(err, jetstream.ErrMsgNotFound) {
+			gone, err := erase(ctx, stream, meta.Sequence.Stream)
+			if err != nil {
 				return removed, fmt.Errorf("remove event: %w", explain(ctx, err))
 			}
-			removed++
+			if gone {
+				removed++
+			}
 		}
 		if err := cmp.Or(page.Error(), ctx.Err()); err != nil {
 			return removed, fmt.Errorf("read stream %s: %w", flow.StreamName, explain(ctx, err))
@@ -88,4 +90,17 @@ func (b *Bus) Expunge(ctx context.Context, account string, about func(body []byt
 		return removed, fmt.Errorf("read stream %s: %w", flow.StreamName, errUnread)
 	}
 	return removed, nil
+}
+
+// erase removes a message and says whether it was there: it may have aged away, or somebody else have removed it. For that
+// the server has no error of its own.
+func erase(ctx context.Context, stream jetstream.Stream, seq uint64) (bool, error) {
+	err := stream.SecureDeleteMsg(ctx, seq)
+	if err == nil {
+		return true, nil
+	}
+	if _, got := stream.GetMsg(ctx, seq); errors.Is(got, jetstream.ErrMsgNotFound) {
+		return false, nil
+	}
+	return false, err //nolint:wrapcheck // Expunge says what it did
 }
