@@ -19,13 +19,15 @@ type guard struct {
 
 	pseudonyms map[string][][]byte    // by account
 	latest     map[string]dialog.Time // the latest erasure of a person, by pseudonym
+	until      time.Time              // when the first of them is to be forgotten; zero if there is none
 }
 
-// guarded gives whom to recognise. It is read again only when somebody else has written since.
+// guarded gives whom to recognise. It is read again only when somebody else has written since, or somebody of them is to be
+// forgotten.
 func (e *Engine) guarded(ctx context.Context, tx store.Tx, now time.Time) (*guard, error) {
 	m := &e.memory
 	own, before := tx.Turn()
-	if m.guard != nil && (m.guardTurn == before || m.guardTurn == own) {
+	if m.guard.holds(now) && (m.guardTurn == before || m.guardTurn == own) {
 		return m.guard, nil
 	}
 	erasures, secret, err := tx.GuardedErasures(ctx, now)
@@ -39,11 +41,17 @@ func (e *Engine) guarded(ctx context.Context, tx store.Tx, now time.Time) (*guar
 	for _, erasure := range erasures {
 		g.Add(erasure.Pseudonym, erasure.Marks)
 		g.pseudonyms[erasure.Account] = append(g.pseudonyms[erasure.Account], []byte(erasure.Pseudonym))
+		if g.until.IsZero() || erasure.GuardUntil.Before(g.until) {
+			g.until = erasure.GuardUntil
+		}
 		g.latest[erasure.Pseudonym] = max(g.latest[erasure.Pseudonym], dialog.TimeOf(erasure.At))
 	}
 	m.guard, m.guardTurn = g, before
 	return g, nil
 }
+
+// holds says whether it is known, and of nobody who is to be forgotten by now.
+func (g *guard) holds(now time.Time) bool { return g != nil && (g.until.IsZero() || now.Before(g.until)) }
 
 // disguise takes persons who were erased out of webhooks, and the PBX's own records, of their calls that come only now. A
 // webhook that was taken in before becomes the body that it was made into then, and so is a duplicate. What tells of a call
