@@ -323,7 +323,8 @@ var table = []option{
 		key: "retention_calls", value: formKeep, fallback: "0",
 		help: "how long calls are kept after their end, from 1d; 0: for ever",
 		more: "A number of days, as `90d`, or a duration, as `36h`. A call goes as a whole: record, legs, webhooks, events, " +
-			"triggers; whoever became a subscriber by calls goes after the last one. Its figures in statistics stay. An account may have a limit of its own. See [retention](retention.md).",
+			"triggers; whoever became a subscriber by calls goes after the last one. Its figures in statistics stay. " +
+			"An account may have a limit of its own. See [retention](retention.md).",
 	}, func(c *Config) *keepDuration { return (*keepDuration)(&c.Retention.Calls) }, parseKeep, keepDuration.String),
 	field(option{
 		key: "retention_journal", value: formKeep, fallback: "0",

@@ -107,7 +107,8 @@ type breaking struct {
 }
 
 func (b *breaking) Write(ctx context.Context, fn func(store.Tx) error) error {
-	if b.after--; b.after < 0 {
+	b.after--
+	if b.after < 0 {
 		return b.err
 	}
 	return b.Store.Write(ctx, fn)

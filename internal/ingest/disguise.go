@@ -51,7 +51,9 @@ func (e *Engine) guarded(ctx context.Context, tx store.Tx, now time.Time) (*guar
 }
 
 // holds says whether it is known, and of nobody who is to be forgotten by now.
-func (g *guard) holds(now time.Time) bool { return g != nil && (g.until.IsZero() || now.Before(g.until)) }
+func (g *guard) holds(now time.Time) bool {
+	return g != nil && (g.until.IsZero() || now.Before(g.until))
+}
 
 // disguise takes persons who were erased out of webhooks, and the PBX's own records, of their calls that come only now. A
 // webhook that was taken in before becomes the body that it was made into then, and so is a duplicate. What tells of a call

@@ -70,9 +70,7 @@ func (b *Bus) Expunge(ctx context.Context, account string, about func(body []byt
 			if err != nil {
 				return removed, fmt.Errorf("remove event: %w", explain(ctx, err))
 			}
-			if gone {
-				removed++
-			}
+			removed += gone
 		}
 		if err := cmp.Or(page.Error(), ctx.Err()); err != nil {
 			return removed, fmt.Errorf("read stream %s: %w", flow.StreamName, explain(ctx, err))
@@ -92,15 +90,15 @@ func (b *Bus) Expunge(ctx context.Context, account string, about func(body []byt
 	return removed, nil
 }
 
-// erase removes a message and says whether it was there: it may have aged away, or somebody else have removed it. For that
+// erase removes a message, and gives 1 if it was there, else 0: it may have aged away, or somebody else have removed it. For that
 // the server has no error of its own.
-func erase(ctx context.Context, stream jetstream.Stream, seq uint64) (bool, error) {
+func erase(ctx context.Context, stream jetstream.Stream, seq uint64) (int, error) {
 	err := stream.SecureDeleteMsg(ctx, seq)
 	if err == nil {
-		return true, nil
+		return 1, nil
 	}
 	if _, got := stream.GetMsg(ctx, seq); errors.Is(got, jetstream.ErrMsgNotFound) {
-		return false, nil
+		return 0, nil
 	}
-	return false, err //nolint:wrapcheck // Expunge says what it did
+	return 0, err //nolint:wrapcheck // Expunge says what it did
 }

@@ -129,14 +129,15 @@ func (p *Pass) begin(ctx context.Context, tx store.Tx) error {
 		p.steps = append(p.steps, &oldRows{what: store.RemovedOutbox, accounts: group.accounts, keep: group.keep})
 	}
 	if p.account == "" {
-		p.steps = append(p.steps, countStep(func(ctx context.Context, tx store.Tx, now time.Time) (store.Removed, int, error) {
-			count, err := tx.DropTombstones(ctx, now.Add(-keepTombstones), rows)
-			return store.Removed{Tombstones: int64(count)}, count, err
-		}))
-		p.steps = append(p.steps, countStep(func(ctx context.Context, tx store.Tx, now time.Time) (store.Removed, int, error) {
-			count, err := tx.ForgetMarks(ctx, now)
-			return store.Removed{Erasures: int64(count)}, 0, err // all at once: they are few
-		}))
+		p.steps = append(p.steps,
+			countStep(func(ctx context.Context, tx store.Tx, now time.Time) (store.Removed, int, error) {
+				count, err := tx.DropTombstones(ctx, now.Add(-keepTombstones), rows)
+				return store.Removed{Tombstones: int64(count)}, count, err
+			}),
+			countStep(func(ctx context.Context, tx store.Tx, now time.Time) (store.Removed, int, error) {
+				count, err := tx.ForgetMarks(ctx, now)
+				return store.Removed{Erasures: int64(count)}, 0, err // all at once: they are few
+			}))
 	}
 	return nil
 }

@@ -31,12 +31,14 @@ type PersonColumn struct {
 	Nullable bool // null is read as empty, and empty is written as null
 }
 
+const keyColumn = "key"
+
 // PersonKeys says for each table which columns name a row within its account. An index has them in this order, so that a
 // page is read from where the last one ended. For adapters.
 var PersonKeys = map[PersonTable][]string{
 	PersonOutbox: {"id"}, PersonTriggers: {"id"}, PersonRequests: {"id"}, PersonBroadcasts: {"id"},
-	PersonMarks: {"key", "event_type"}, PersonSubscribers: {"id"}, PersonTopics: {"topic_key", "subscriber_id"},
-	PersonAnswers: {"key"}, PersonQuarantine: {"id"},
+	PersonMarks: {keyColumn, "event_type"}, PersonSubscribers: {"id"}, PersonTopics: {"topic_key", "subscriber_id"},
+	PersonAnswers: {keyColumn}, PersonQuarantine: {"id"},
 }
 
 // JoinPersonKey makes a [PersonRow.Key] of the texts of its columns; SplitPersonKey undoes it. They are for adapters.
@@ -81,7 +83,7 @@ var PersonColumns = map[PersonTable][]PersonColumn{
 	},
 	PersonRequests:   {{Name: "spec", Bytes: true}, {Name: "last_error"}},
 	PersonBroadcasts: {{Name: "spec", Bytes: true}},
-	PersonMarks:      {{Name: "key"}},
+	PersonMarks:      {{Name: keyColumn}},
 	PersonSubscribers: {
 		{Name: "id"},
 		{Name: "phone"},

@@ -9,17 +9,17 @@ import (
 
 // Removed counts rows that retention took out, by table. Figures of calls (facts) are never among them.
 type Removed struct {
-	Calls      int64 // calls, those that were merged into others included
-	Legs       int64
-	Journal    int64
-	Outbox     int64
-	Triggers   int64
+	Calls    int64 // calls, those that were merged into others included
+	Legs     int64
+	Journal  int64
+	Outbox   int64
+	Triggers int64
 	// Subscribers counts those that came of calls by themselves, and Broadcasts those that were through.
 	Subscribers int64
 	Broadcasts  int64
-	Quarantine int64
-	Tombstones int64 // tombstones that were a year old
-	Erasures   int64 // erasures of which the marks were removed, because nobody is to be recognised by them any more
+	Quarantine  int64
+	Tombstones  int64 // tombstones that were a year old
+	Erasures    int64 // erasures of which the marks were removed, because nobody is to be recognised by them any more
 }
 
 // Add adds other counts.

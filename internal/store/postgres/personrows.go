@@ -33,8 +33,9 @@ func personKey(table store.PersonTable) []keyColumn {
 
 // named is the condition that a row of a table is the one whose key is in the parameters from $2 on.
 func named(table store.PersonTable) string {
-	var equal []string
-	for i, column := range personKey(table) {
+	columns := personKey(table)
+	equal := make([]string, 0, len(columns))
+	for i, column := range columns {
 		equal = append(equal, column.name+" = "+fmt.Sprintf(column.given, fmt.Sprintf("$%d", i+2)))
 	}
 	return "account = $1 and " + strings.Join(equal, " and ")
@@ -42,7 +43,8 @@ func named(table store.PersonTable) string {
 
 // selectPerson is the list of what is read of a row. No name in it is that of a column, by which rows are put in order.
 func selectPerson(table store.PersonTable) string {
-	var keys, values []string
+	keys := make([]string, 0, len(store.PersonKeys[table]))
+	values := make([]string, 0, len(store.PersonColumns[table]))
 	for _, column := range personKey(table) {
 		keys = append(keys, column.text)
 	}
@@ -59,8 +61,9 @@ func selectPerson(table store.PersonTable) string {
 
 // personPage gives the rows after a key, which is in the parameters from $2 on; the last one is how many.
 func personPage(table store.PersonTable) string {
-	var names, given []string
-	for i, column := range personKey(table) {
+	columns := personKey(table)
+	names, given := make([]string, 0, len(columns)), make([]string, 0, len(columns))
+	for i, column := range columns {
 		names = append(names, column.name)
 		given = append(given, fmt.Sprintf(column.given, fmt.Sprintf("$%d", i+2)))
 	}
@@ -70,8 +73,9 @@ func personPage(table store.PersonTable) string {
 
 // personByKey gives the rows whose keys are in the parameters from $2 on, a list for each column.
 func personByKey(table store.PersonTable) string {
-	var lists, names, equal []string
-	for i, column := range personKey(table) {
+	columns := personKey(table)
+	lists, names, equal := make([]string, 0, len(columns)), make([]string, 0, len(columns)), make([]string, 0, len(columns))
+	for i, column := range columns {
 		lists = append(lists, fmt.Sprintf("$%d::text[]", i+2))
 		names = append(names, fmt.Sprintf("asked%d", i))
 		equal = append(equal, column.name+" = "+fmt.Sprintf(column.given, names[i]))

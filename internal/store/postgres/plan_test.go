@@ -225,6 +225,8 @@ func TestNoQuestionReadsAWholeTable(t *testing.T) {
 }
 
 // What belongs to triggers, and what else may hold something of a person: one account has most of it.
+//
+//nolint:dupword // two columns of one moment
 const personHistory = triggerHistory + `;
 insert into outbox (id, journal_id, account, call_uuid, created_at, record, events)
 select row_number() over (), 1, account, call_uuid, now(), repeat(id, 9), '[]' from triggers;

@@ -75,7 +75,7 @@ func personRows(table store.PersonTable, rows *sql.Rows) ([]store.PersonRow, err
 	for rows.Next() {
 		keys := make([]any, len(store.PersonKeys[table]))
 		row := store.PersonRow{Values: make([][]byte, len(store.PersonColumns[table]))}
-		var into []any
+		into := make([]any, 0, len(keys)+len(row.Values))
 		for i := range keys {
 			into = append(into, &keys[i])
 		}
