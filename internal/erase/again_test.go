@@ -252,6 +252,35 @@ func TestOnePersonIsErasedTwiceAtOnce(t *testing.T) {
 	})
 }
 
+// Two who were erased may have been told by one name, as all are who hide their number. What is sent again of either is a
+// duplicate: the name is that of the one whose call it is.
+func TestTwoOfOneNameAreToldApart(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		const name = "Anonymous"
+		b := setup(t, database)
+		var bodies [][]byte
+		numbers := []string{"48501200101", "48501200102", "48501200103"}
+		for i, number := range numbers {
+			leg := fmt.Sprintf("%08d-c39f-4ba6-9aed-f8693fa4f3f7", i)
+			bodies = append(bodies, outside(leg, number, name, ""), outside(leg, "", name, `,"n":1`))
+		}
+		b.take(t, "acme", bodies...)
+		for _, number := range numbers {
+			_, err := b.Erase(t.Context(), "acme", number, false)
+			require.NoError(t, err)
+		}
+		requireGone(t, b.everything(t, "acme"), name, "erased")
+		for i, body := range bodies {
+			require.Zero(t, b.take(t, "acme", body), "%d is sent again", i)
+		}
+		late := outside("00000001-c39f-4ba6-9aed-f8693fa4f3f7", "", name, `,"n":2`)
+		require.Equal(t, 1, b.take(t, "acme", late))
+		requireGone(t, b.everything(t, "acme"), name, "late")
+		b.requireRebuilt(t)
+	})
+}
+
 // When nobody is to be recognised any more, nobody is, also where nobody else has written since.
 func TestNobodyIsRecognisedForLongerThanPromised(t *testing.T) {
 	t.Parallel()
