@@ -71,8 +71,11 @@ func counts(removed store.Removed) string {
 		{"journal entries", removed.Journal},
 		{"outbox rows", removed.Outbox},
 		{"triggers", removed.Triggers},
+		{"subscribers", removed.Subscribers},
+		{"broadcasts", removed.Broadcasts},
 		{"quarantined bodies", removed.Quarantine},
 		{"tombstones", removed.Tombstones},
+		{"marks of erasures", removed.Erasures},
 	}
 	parts := make([]string, 0, len(tables))
 	for _, table := range tables {

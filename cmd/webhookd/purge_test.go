@@ -94,8 +94,8 @@ func TestPurge(t *testing.T) {
 
 		r = start(t, nil, "purge", "--data-dir", dir)
 		require.Zero(t, r.wait(), r.stderr.text())
-		require.Equal(t, "removed: 0 calls, 0 legs, 0 journal entries, 0 outbox rows, 0 triggers, 0 quarantined bodies, "+
-			"0 tombstones\n", r.stdout.text())
+		require.Equal(t, "removed: 0 calls, 0 legs, 0 journal entries, 0 outbox rows, 0 triggers, 0 subscribers, "+
+			"0 broadcasts, 0 quarantined bodies, 0 tombstones, 0 marks of erasures\n", r.stdout.text())
 		dry := start(t, nil, "purge", "--data-dir", dir, "--retention-calls", "1d", "--dry-run")
 		require.Zero(t, dry.wait(), dry.stderr.text())
 		r = start(t, nil, "purge", "--data-dir", dir, "--retention-calls", "1d")

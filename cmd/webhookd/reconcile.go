@@ -87,8 +87,8 @@ func runReconcile(ctx context.Context, proc process, cfg config.Config, work rec
 		return cannotRepair(err)
 	}
 	_, err = fmt.Fprintf(proc.out, "%d calls asked about: %d %s, %d unchanged, %d without a record that helps, %d failed; "+
-		"%d records taken\n", outcome.Asked, outcome.Changed, changed(work.DryRun), outcome.Unchanged, outcome.Missing,
-		outcome.Failed, outcome.Records)
+		"%d records taken, %d of dialogs that retention removed\n", outcome.Asked, outcome.Changed, changed(work.DryRun),
+		outcome.Unchanged, outcome.Missing, outcome.Failed, outcome.Records, outcome.Removed)
 	if err != nil {
 		return fmt.Errorf("print result: %w", err)
 	}

@@ -73,6 +73,7 @@ func TestALostHangUpIsFoundInThePBXsRecords(t *testing.T) {
 				r := start(t, around, "reconcile", "--config", file, "--since", "")
 				require.Zero(t, r.wait(), r.stderr.text())
 				require.Contains(t, r.stdout.text(), "1 calls asked about: 1 changed")
+				require.Contains(t, r.stdout.text(), " records taken, 0 of dialogs that retention removed")
 			} else {
 				r := start(t, nil, "reconcile", "--config", file, "--data-dir", dir, "--since", "")
 				require.Equal(t, exitUsage, r.wait())

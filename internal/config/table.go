@@ -323,7 +323,8 @@ var table = []option{
 		key: "retention_calls", value: formKeep, fallback: "0",
 		help: "how long calls are kept after their end, from 1d; 0: for ever",
 		more: "A number of days, as `90d`, or a duration, as `36h`. A call goes as a whole: record, legs, webhooks, events, " +
-			"triggers. Its figures in statistics stay. An account may have a limit of its own. See [retention](retention.md).",
+			"triggers; whoever became a subscriber by calls goes after the last one. Its figures in statistics stay. " +
+			"An account may have a limit of its own. See [retention](retention.md).",
 	}, func(c *Config) *keepDuration { return (*keepDuration)(&c.Retention.Calls) }, parseKeep, keepDuration.String),
 	field(option{
 		key: "retention_journal", value: formKeep, fallback: "0",
@@ -333,8 +334,8 @@ var table = []option{
 	field(option{
 		key: "retention_outbox", value: formKeep, fallback: "0",
 		help: "how long the history of what was published is kept, from 1d; 0: for ever",
-		more: "A call's goes with the call at the latest. Triggers that belong to no call go with it, once they have ended. What " +
-			"is gone cannot be sent again by `webhookd republish`.",
+		more: "A call's goes with the call at the latest. Triggers that belong to no call, and broadcasts, go with it, once they " +
+			"have ended. What is gone cannot be sent again by `webhookd republish`.",
 	}, func(c *Config) *keepDuration { return (*keepDuration)(&c.Retention.Outbox) }, parseKeep, keepDuration.String),
 	field(option{
 		key: "retention_quarantine", value: formKeep, fallback: "0",

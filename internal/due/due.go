@@ -26,8 +26,8 @@ const (
 	maxRows = 256
 	// retryAfter is how long a row waits that could not be done.
 	retryAfter = time.Minute
-	// putAgain is after how long without a sight of the row of retention, or of the sweep, it is put down again: an
-	// instance of a version that does not know it drops it.
+	// putAgain is after how long without a sight of the row of retention, of the sweep or of tidying it is put down again:
+	// an instance of a version that does not know it drops it. However many instances put it down, it is one row.
 	putAgain = 2 * time.Hour
 )
 
@@ -68,7 +68,8 @@ type Runner struct {
 	errands errands
 	repairs repairs
 
-	swept     time.Time     // when the sweep was last seen to have its row
+	tidied    time.Time     // when tidying was last seen to have its row
+	swept     time.Time     // when the sweep was
 	retained  time.Time     // when retention was
 	removing  store.Removed // in the transaction that runs
 	retaining bool          // likewise: retention had its bit
@@ -118,7 +119,6 @@ func (r *Runner) Run(ctx context.Context) error {
 	defer timer.Stop()
 	defer r.errands.wait()
 	defer r.repairs.wait()
-	tidying := r.cfg.Dispatcher == nil // or it has its due row
 	for {
 		select {
 		case <-ctx.Done():
@@ -126,8 +126,8 @@ func (r *Runner) Run(ctx context.Context) error {
 		case <-r.wake:
 		case <-timer.C:
 		}
-		if !tidying {
-			tidying = r.begins(ctx, store.DueTidy)
+		if r.cfg.Dispatcher != nil {
+			r.putDown(ctx, store.DueTidy, &r.tidied)
 		}
 		if r.cfg.Repairer != nil {
 			r.putDown(ctx, store.DueSweep, &r.swept)

@@ -52,6 +52,7 @@ func (r *Runner) work(
 			}
 			row.At = at
 			again = append(again, row)
+			r.tidied = now
 		case r.cfg.Repairer == nil && (row.Kind == store.DueReconcile || row.Kind == store.DueSweep):
 			// Nobody can be asked any more.
 		case row.Kind == store.DueReconcile && (deaf || r.repairs.busy()):
@@ -112,6 +113,9 @@ func (r *Runner) retain(ctx context.Context, tx store.Tx, now time.Time, row sto
 	}
 	if r.removing.Calls > 0 {
 		r.cfg.Engine.Forget()
+	}
+	if r.removing.Erasures > 0 {
+		r.cfg.Engine.ForgetPersons()
 	}
 	return tx.PutDue(ctx, []store.Due{row})
 }

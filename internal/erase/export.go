@@ -50,7 +50,7 @@ func (s *Service) Export(ctx context.Context, account, number string) (Export, e
 		Webhooks: []ExportedEntry{}, Rows: map[store.PersonTable][]ExportedRow{},
 	}
 	f := nothingFound()
-	if _, err := s.look(ctx, account, numbers, f); err != nil {
+	if _, err := s.look(ctx, account, wanted{numbers: numbers}, f); err != nil {
 		return Export{}, err
 	}
 	for _, id := range slices.Sorted(maps.Keys(f.calls)) {

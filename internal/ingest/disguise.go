@@ -19,13 +19,15 @@ type guard struct {
 
 	pseudonyms map[string][][]byte    // by account
 	latest     map[string]dialog.Time // the latest erasure of a person, by pseudonym
+	until      time.Time              // when the first of them is to be forgotten; zero if there is none
 }
 
-// guarded gives whom to recognise. It is read again only when somebody else has written since.
+// guarded gives whom to recognise. It is read again only when somebody else has written since, or somebody of them is to be
+// forgotten.
 func (e *Engine) guarded(ctx context.Context, tx store.Tx, now time.Time) (*guard, error) {
 	m := &e.memory
 	own, before := tx.Turn()
-	if m.guard != nil && (m.guardTurn == before || m.guardTurn == own) {
+	if m.guard.holds(now) && (m.guardTurn == before || m.guardTurn == own) {
 		return m.guard, nil
 	}
 	erasures, secret, err := tx.GuardedErasures(ctx, now)
@@ -39,10 +41,18 @@ func (e *Engine) guarded(ctx context.Context, tx store.Tx, now time.Time) (*guar
 	for _, erasure := range erasures {
 		g.Add(erasure.Pseudonym, erasure.Marks)
 		g.pseudonyms[erasure.Account] = append(g.pseudonyms[erasure.Account], []byte(erasure.Pseudonym))
+		if g.until.IsZero() || erasure.GuardUntil.Before(g.until) {
+			g.until = erasure.GuardUntil
+		}
 		g.latest[erasure.Pseudonym] = max(g.latest[erasure.Pseudonym], dialog.TimeOf(erasure.At))
 	}
 	m.guard, m.guardTurn = g, before
 	return g, nil
+}
+
+// holds says whether it is known, and of nobody who is to be forgotten by now.
+func (g *guard) holds(now time.Time) bool {
+	return g != nil && (g.until.IsZero() || now.Before(g.until))
 }
 
 // disguise takes persons who were erased out of webhooks, and the PBX's own records, of their calls that come only now. A
@@ -57,15 +67,20 @@ func (e *Engine) disguise(ctx context.Context, tx store.Tx, now time.Time, piece
 		if p.Entry.Origin != store.OriginPBX && p.Entry.Origin != store.OriginReconciled || len(g.pseudonyms[p.Entry.Account]) == 0 {
 			continue
 		}
-		body, hit := person.Bytes(p.Entry.Body, g.NumbersAndNames(p.Entry.Account))
-		if !hit {
+		if _, hit := person.Bytes(p.Entry.Body, g.NumbersAndNames(p.Entry.Account)); !hit {
 			continue
 		}
 		concerned, err := e.concerns(ctx, tx, g, p)
 		if err != nil {
 			return err
 		}
-		if !concerned {
+		if len(concerned) == 0 {
+			continue
+		}
+		body, hit := person.Bytes(p.Entry.Body, g.NumbersAndNamesOf(p.Entry.Account, func(pseudonym string) bool {
+			return concerned[pseudonym]
+		}))
+		if !hit {
 			continue
 		}
 		// An erasure that has not come so far, or broke off, has left the body as it came: then it is a duplicate of that.
@@ -83,31 +98,45 @@ func (e *Engine) disguise(ctx context.Context, tx store.Tx, now time.Time, piece
 	return nil
 }
 
-// concerns says whether a webhook that names a person who was erased is of what was known before.
-func (e *Engine) concerns(ctx context.Context, tx store.Tx, g *guard, p *Piece) (bool, error) {
-	if _, number := person.Bytes(p.Entry.Body, g.erasedAfter(p.Entry.Account, p.Entry.EventTime)); number {
-		return true, nil
-	}
-	if p.Evidence == nil {
-		return false, nil
-	}
-	named := Named(p.Entry.Account, p.Evidence)
-	keys := make([]store.Key, 0, len(named))
-	for _, id := range named {
-		keys = append(keys, store.Key{Account: p.Entry.Account, UUID: id})
-	}
-	legs, err := tx.Legs(ctx, keys)
-	if err != nil {
-		return false, fmt.Errorf("read legs: %w", err)
-	}
-	for _, leg := range legs {
-		for _, pseudonym := range g.pseudonyms[p.Entry.Account] {
-			if bytes.Contains(leg.Evidence, pseudonym) {
-				return true, nil
+// concerns gives, by pseudonym, the persons who were erased of whom a webhook tells that is of what was known before: those
+// whose numbers it names, and those of its call. Without one that was erased after it, and without a call of one, there are
+// none: then it is of something new.
+func (e *Engine) concerns(ctx context.Context, tx store.Tx, g *guard, p *Piece) (map[string]bool, error) {
+	account := p.Entry.Account
+	_, known := person.Bytes(p.Entry.Body, g.erasedAfter(account, p.Entry.EventTime))
+	concerned := map[string]bool{}
+	if p.Evidence != nil {
+		named := Named(account, p.Evidence)
+		keys := make([]store.Key, 0, len(named))
+		for _, id := range named {
+			keys = append(keys, store.Key{Account: account, UUID: id})
+		}
+		legs, err := tx.Legs(ctx, keys)
+		if err != nil {
+			return nil, fmt.Errorf("read legs: %w", err)
+		}
+		for _, leg := range legs {
+			for _, pseudonym := range g.pseudonyms[account] {
+				if bytes.Contains(leg.Evidence, pseudonym) {
+					concerned[string(pseudonym)] = true
+				}
 			}
 		}
 	}
-	return false, nil
+	if !known && len(concerned) == 0 {
+		return concerned, nil
+	}
+	numbers := g.Numbers(account)
+	person.Bytes(p.Entry.Body, func(text string) (string, bool) {
+		found, ok := numbers(text)
+		for _, pseudonym := range g.pseudonyms[account] {
+			if ok && strings.HasPrefix(found, string(pseudonym)) {
+				concerned[string(pseudonym)] = true
+			}
+		}
+		return found, ok
+	})
+	return concerned, nil
 }
 
 // erasedAfter finds the numbers of persons who were erased at or after a moment.

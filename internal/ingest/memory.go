@@ -22,6 +22,10 @@ type memory struct {
 // transaction.
 func (e *Engine) Forget() { e.memory.accounts = nil }
 
+// ForgetPersons gives up how persons who were erased are recognised, because the transaction that runs has taken the marks
+// of some out. It belongs into that transaction.
+func (e *Engine) ForgetPersons() { e.memory.guard = nil }
+
 // recall gives what is known, for a batch to work on. It is gone until the batch hands it back.
 func (m *memory) recall(tx store.Tx) map[string]*accountBatch {
 	accounts := m.accounts

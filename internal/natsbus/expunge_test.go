@@ -3,8 +3,10 @@ package natsbus_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
+	"sync"
 	"testing"
 	"time"
 
@@ -52,6 +54,38 @@ func TestEventsAreTakenOffTheStream(t *testing.T) {
 	away := open(t, natsbus.Config{URL: "nats://127.0.0.1:1"})
 	_, err = away.Expunge(ctx, "acme", about)
 	require.ErrorIs(t, err, natsbus.ErrDisconnected)
+}
+
+// Two who take the same events off at once count each event once between them.
+func TestEventsThatTwoTakeOffAreCountedOnce(t *testing.T) {
+	t.Parallel()
+	bus, ctx := embedded(t), testContext(t)
+	const all = 300
+	for i := range all {
+		require.NoError(t, bus.Publish(ctx, flow.Message{
+			Subject: flow.Subject("acme", "call_started"), ID: strconv.Itoa(i), Body: []byte(`{}`),
+		}))
+	}
+	var removed [2]int
+	var failed [2]error
+	var looking, group sync.WaitGroup
+	looking.Add(len(removed))
+	for i := range removed {
+		var first sync.Once
+		group.Go(func() {
+			removed[i], failed[i] = bus.Expunge(ctx, "acme", func([]byte) bool {
+				first.Do(func() { // both have found every event
+					looking.Done()
+					looking.Wait()
+				})
+				return true
+			})
+		})
+	}
+	group.Wait()
+	require.NoError(t, errors.Join(failed[:]...))
+	require.Equal(t, all, removed[0]+removed[1])
+	require.Zero(t, stored(t, bus))
 }
 
 // Messages that age away while the stream is looked through are not waited for.

@@ -10,6 +10,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"slices"
 	"strings"
 
 	"webhookd/internal/correlate"
@@ -72,15 +73,17 @@ const remembered = 8192
 type Guard struct {
 	secret []byte
 	region string
-	marks  map[string]string // pseudonym, by mark
-	keys   map[string]string // of the endings, by pseudonym
+	marks  map[string][]string // pseudonyms, by mark: several persons may have one name
+	keys   map[string]string   // of the endings, by pseudonym
 	// seen remembers which texts are nobody's, by account and text: the same few come in nearly every webhook.
 	seen map[[2]string]bool
 }
 
 // NewGuard makes a Guard that recognises nobody yet.
 func NewGuard(secret []byte, region string) *Guard {
-	return &Guard{secret: secret, region: region, marks: map[string]string{}, keys: map[string]string{}, seen: map[[2]string]bool{}}
+	return &Guard{
+		secret: secret, region: region, marks: map[string][]string{}, keys: map[string]string{}, seen: map[[2]string]bool{},
+	}
 }
 
 // Add makes it recognise a person by marks, of which one begins with KeyPrefix.
@@ -89,8 +92,8 @@ func (g *Guard) Add(pseudonym string, marks []string) {
 	for _, mark := range marks {
 		if strings.HasPrefix(mark, KeyPrefix) {
 			g.keys[pseudonym] = mark
-		} else if g.marks[mark] == "" {
-			g.marks[mark] = pseudonym
+		} else if !slices.Contains(g.marks[mark], pseudonym) {
+			g.marks[mark] = append(g.marks[mark], pseudonym)
 		}
 	}
 }
@@ -120,10 +123,11 @@ func (g *Guard) Numbers(account string) Finder {
 		if !ok {
 			return "", false
 		}
-		pseudonym := g.marks[g.NumberMark(account, id)]
-		if pseudonym == "" {
+		found := g.marks[g.NumberMark(account, id)]
+		if len(found) == 0 {
 			return "", false
 		}
+		pseudonym := found[0]
 		if text == strings.TrimPrefix(id, "+") {
 			return pseudonym, true
 		}
@@ -133,6 +137,12 @@ func (g *Guard) Numbers(account string) Finder {
 
 // NumbersAndNames finds the names, too. It is for what has to do with the person: others may have the same name.
 func (g *Guard) NumbersAndNames(account string) Finder {
+	return g.NumbersAndNamesOf(account, func(string) bool { return true })
+}
+
+// NumbersAndNamesOf finds all numbers, and the names of those persons, by pseudonym, of whom it is said so: of several who
+// have one name, that of the one who was added first.
+func (g *Guard) NumbersAndNamesOf(account string, who func(pseudonym string) bool) Finder {
 	numbers := g.Numbers(account)
 	return func(text string) (string, bool) {
 		if g.seen[[2]string{account, text}] || strings.TrimSpace(text) == "" {
@@ -141,8 +151,12 @@ func (g *Guard) NumbersAndNames(account string) Finder {
 		if pseudonym, ok := numbers(text); ok {
 			return pseudonym, true
 		}
-		if pseudonym := g.marks[g.NameMark(account, text)]; pseudonym != "" {
-			return pseudonym + g.ending(pseudonym, text), true
+		if named := g.marks[g.NameMark(account, text)]; len(named) > 0 {
+			at := slices.IndexFunc(named, who)
+			if at < 0 {
+				return "", false
+			}
+			return named[at] + g.ending(named[at], text), true
 		}
 		if len(g.seen) >= remembered {
 			clear(g.seen)

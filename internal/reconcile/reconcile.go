@@ -160,6 +160,7 @@ type Outcome struct {
 	Missing   int // no record that would help
 	Failed    int // no answer that can be used
 	Records   int // that told something new
+	Removed   int // records that were left out: of dialogs that retention removed, or that name such a dialog
 }
 
 func (o *Outcome) add(outcome string) {
@@ -174,6 +175,17 @@ func (o *Outcome) add(outcome string) {
 	case store.QuestionFailed:
 		o.Failed++
 	}
+}
+
+// sum adds counts up.
+func (o *Outcome) sum(other Outcome) {
+	o.Asked += other.Asked
+	o.Changed += other.Changed
+	o.Unchanged += other.Unchanged
+	o.Missing += other.Missing
+	o.Failed += other.Failed
+	o.Records += other.Records
+	o.Removed += other.Removed
 }
 
 // Ask asks the PBXs about calls and takes in what they tell. What goes wrong with a PBX is in the outcome, in the log,
@@ -364,7 +376,7 @@ func (r *Reconciler) take(
 		if err != nil {
 			return err
 		}
-		outcome.Records = reconciled.Taken
+		outcome.Records, outcome.Removed = reconciled.Taken, reconciled.Removed
 		if err := r.conclude(ctx, tx, now, subjects, refused, &outcome); err != nil {
 			return err
 		}
@@ -376,12 +388,7 @@ func (r *Reconciler) take(
 	if err != nil && !errors.Is(err, errDry) {
 		return fmt.Errorf("take records of pbx: %w", err)
 	}
-	total.Asked += outcome.Asked
-	total.Changed += outcome.Changed
-	total.Unchanged += outcome.Unchanged
-	total.Missing += outcome.Missing
-	total.Failed += outcome.Failed
-	total.Records += outcome.Records
+	total.sum(outcome)
 	if !dry {
 		r.count(account, Stats{
 			Asked: int64(outcome.Asked), Failed: int64(outcome.Failed), Changed: int64(outcome.Changed),

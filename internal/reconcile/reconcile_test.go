@@ -223,3 +223,28 @@ func TestOneInstanceAsks(t *testing.T) {
 		require.Len(t, b.pbx.Requests(), 1)
 	})
 }
+
+// What the PBX tells of dialogs that retention removed is left out, and counted as that, by a repair as by an import.
+func TestARepairCountsWhatRetentionRemoved(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bundle, _ everystore.Database) {
+		b.take(t, webhooks(t)[:6]...)
+		b.pbx.Put(append(documented(), pbxtest.Record{
+			"dialog_uuid": leg(1), "dialog_type": "CONSULTANT", "start_time": "2020-08-25 16:24:50", "hangup_time": "2020-08-25 16:24:55",
+			"initial_application_info": map[string]any{"data": map[string]any{"caller_dialog_uuid": callUUID}},
+		})...)
+		require.NoError(t, b.st.Write(t.Context(), func(tx store.Tx) error {
+			return tx.Bury(t.Context(), []store.Key{{Account: account, UUID: leg(1)}}, b.Now())
+		}))
+		b.move(2 * time.Hour)
+		for _, dry := range []bool{true, false} {
+			outcome, err := b.reconciler.Repair(t.Context(), reconcile.Repair{DryRun: dry})
+			require.NoError(t, err)
+			require.Equal(t, 1, outcome.Asked)
+			require.Equal(t, 1, outcome.Removed)
+		}
+		_, err := b.st.Dialog(t.Context(), store.Key{Account: account, UUID: leg(1)})
+		require.ErrorIs(t, err, store.ErrNotFound)
+		b.requireRebuilt(t)
+	})
+}

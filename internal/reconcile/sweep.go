@@ -99,12 +99,7 @@ func (r *Reconciler) Repair(ctx context.Context, work Repair) (Outcome, error) {
 				}
 			}
 			outcome, err := r.ask(ctx, keys, work.DryRun)
-			total.Asked += outcome.Asked
-			total.Changed += outcome.Changed
-			total.Unchanged += outcome.Unchanged
-			total.Missing += outcome.Missing
-			total.Failed += outcome.Failed
-			total.Records += outcome.Records
+			total.sum(outcome)
 			if work.Progress != nil {
 				work.Progress(total)
 			}

@@ -13,7 +13,7 @@ import (
 const (
 	maxCalls   = 32
 	maxEntries = 400  // journal entries of calls, which makes some 1,000 rows in all; a call goes whole, however many it has
-	maxRows    = 1000 // of anything else
+	maxRows    = 1000 // of anything else that are removed, or looked at
 	maxIdle    = 16   // steps that found nothing to do
 )
 
@@ -91,6 +91,22 @@ func (p *Pass) begin(ctx context.Context, tx store.Tx) error {
 		if limits.Calls > 0 && !uncounted { // or the figures of what is removed would be lost
 			p.steps = append(p.steps, &oldCalls{account: account, keep: limits.Calls, dry: p.dry, gone: map[store.Key]bool{}})
 		}
+		if limits.Calls > 0 {
+			p.steps = append(p.steps, &pageStep{do: func(
+				ctx context.Context, tx store.Tx, now time.Time, after string,
+			) (store.Removed, string, error) {
+				count, last, err := tx.RemoveParties(ctx, account, after, now.Add(-limits.Calls), maxRows)
+				return store.Removed{Subscribers: int64(count)}, last, err
+			}})
+		}
+		if limits.Outbox > 0 {
+			p.steps = append(p.steps, &pageStep{do: func(
+				ctx context.Context, tx store.Tx, now time.Time, after string,
+			) (store.Removed, string, error) {
+				count, last, err := tx.RemoveBroadcasts(ctx, account, after, now.Add(-limits.Outbox), maxRows)
+				return store.Removed{Broadcasts: int64(count)}, last, err
+			}})
+		}
 		journal.add(account, limits.Journal)
 		outbox.add(account, limits.Outbox)
 		if limits.Outbox > 0 {
@@ -113,10 +129,15 @@ func (p *Pass) begin(ctx context.Context, tx store.Tx) error {
 		p.steps = append(p.steps, &oldRows{what: store.RemovedOutbox, accounts: group.accounts, keep: group.keep})
 	}
 	if p.account == "" {
-		p.steps = append(p.steps, countStep(func(ctx context.Context, tx store.Tx, now time.Time) (store.Removed, int, error) {
-			count, err := tx.DropTombstones(ctx, now.Add(-keepTombstones), rows)
-			return store.Removed{Tombstones: int64(count)}, count, err
-		}))
+		p.steps = append(p.steps,
+			countStep(func(ctx context.Context, tx store.Tx, now time.Time) (store.Removed, int, error) {
+				count, err := tx.DropTombstones(ctx, now.Add(-keepTombstones), rows)
+				return store.Removed{Tombstones: int64(count)}, count, err
+			}),
+			countStep(func(ctx context.Context, tx store.Tx, now time.Time) (store.Removed, int, error) {
+				count, err := tx.ForgetMarks(ctx, now)
+				return store.Removed{Erasures: int64(count)}, 0, err // all at once: they are few
+			}))
 	}
 	return nil
 }
@@ -149,6 +170,17 @@ type countStep func(ctx context.Context, tx store.Tx, now time.Time) (store.Remo
 func (s countStep) batch(ctx context.Context, tx store.Tx, now time.Time) (store.Removed, bool, error) {
 	removed, count, err := s(ctx, tx, now)
 	return removed, count == maxRows, err
+}
+
+// pageStep goes through the rows of a table by their ids, a page at a time.
+type pageStep struct {
+	after string
+	do    func(ctx context.Context, tx store.Tx, now time.Time, after string) (removed store.Removed, last string, err error)
+}
+
+func (s *pageStep) batch(ctx context.Context, tx store.Tx, now time.Time) (removed store.Removed, more bool, err error) {
+	removed, s.after, err = s.do(ctx, tx, now, s.after)
+	return removed, s.after != "", err
 }
 
 // oldRows goes through journal or outbox in the order of ids, from where the last pass came to.

@@ -10,9 +10,9 @@ import "time"
 
 // Limits say how long things of an account are kept; 0 is for ever.
 type Limits struct {
-	Calls      time.Duration // from the end of a call, by the PBX's clock: the call and all that belongs to it
+	Calls      time.Duration // from the end of a call, by the PBX's clock: the call and all that belongs to it, and its party
 	Journal    time.Duration // from arrival: webhooks that belong to no call
-	Outbox     time.Duration // from when it was written: history of what was published, and triggers of no call
+	Outbox     time.Duration // from when it was written: history of what was published, triggers of no call, broadcasts
 	Quarantine time.Duration // from when it came last: a body that was refused
 }
 

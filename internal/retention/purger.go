@@ -76,6 +76,7 @@ func (p *Purger) Committed() {
 	p.pass = nil
 	if r := p.removed; r != (store.Removed{}) {
 		p.logger.Info("removed what was older than it is kept", "calls", r.Calls, "legs", r.Legs, "journal", r.Journal,
-			"outbox", r.Outbox, "triggers", r.Triggers, "quarantine", r.Quarantine, "tombstones", r.Tombstones)
+			"outbox", r.Outbox, "triggers", r.Triggers, "subscribers", r.Subscribers, "broadcasts", r.Broadcasts,
+			"quarantine", r.Quarantine, "tombstones", r.Tombstones, "erasures", r.Erasures)
 	}
 }

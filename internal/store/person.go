@@ -2,6 +2,9 @@ package store
 
 import (
 	"context"
+	"fmt"
+	"strconv"
+	"strings"
 	"time"
 )
 
@@ -28,8 +31,51 @@ type PersonColumn struct {
 	Nullable bool // null is read as empty, and empty is written as null
 }
 
-// PersonColumns says for each table which columns these are, and which one expression names a row. Of the key adapters
-// make a text. For adapters and tests.
+const keyColumn = "key"
+
+// PersonKeys says for each table which columns name a row within its account. An index has them in this order, so that a
+// page is read from where the last one ended. For adapters.
+var PersonKeys = map[PersonTable][]string{
+	PersonOutbox: {"id"}, PersonTriggers: {"id"}, PersonRequests: {"id"}, PersonBroadcasts: {"id"},
+	PersonMarks: {keyColumn, "event_type"}, PersonSubscribers: {"id"}, PersonTopics: {"topic_key", "subscriber_id"},
+	PersonAnswers: {keyColumn}, PersonQuarantine: {"id"},
+}
+
+// JoinPersonKey makes a [PersonRow.Key] of the texts of its columns; SplitPersonKey undoes it. They are for adapters.
+func JoinPersonKey(parts []string) string {
+	if len(parts) == 1 {
+		return parts[0]
+	}
+	var key strings.Builder
+	for _, part := range parts {
+		key.WriteString(strconv.Itoa(len(part)) + ":" + part)
+	}
+	return key.String()
+}
+
+// SplitPersonKey gives the texts of the columns that make a key of a table; all are empty for "".
+func SplitPersonKey(table PersonTable, key string) ([]string, error) {
+	columns := PersonKeys[table]
+	if len(columns) == 1 {
+		return []string{key}, nil
+	}
+	parts := make([]string, len(columns))
+	if key == "" {
+		return parts, nil
+	}
+	rest := key
+	for i := range parts {
+		length, behind, _ := strings.Cut(rest, ":")
+		size, err := strconv.Atoi(length)
+		if err != nil || size < 0 || size > len(behind) {
+			return nil, fmt.Errorf("read key of %s: %w", table, ErrRefused)
+		}
+		parts[i], rest = behind[:size], behind[size:]
+	}
+	return parts, nil
+}
+
+// PersonColumns says for each table which columns these are. For adapters and tests.
 var PersonColumns = map[PersonTable][]PersonColumn{
 	PersonOutbox: {{Name: "record"}, {Name: "events"}},
 	PersonTriggers: {
@@ -37,7 +83,7 @@ var PersonColumns = map[PersonTable][]PersonColumn{
 	},
 	PersonRequests:   {{Name: "spec", Bytes: true}, {Name: "last_error"}},
 	PersonBroadcasts: {{Name: "spec", Bytes: true}},
-	PersonMarks:      {{Name: "key"}},
+	PersonMarks:      {{Name: keyColumn}},
 	PersonSubscribers: {
 		{Name: "id"},
 		{Name: "phone"},
@@ -93,6 +139,11 @@ type PersonWriter interface {
 	RewriteJournal(ctx context.Context, rewrites []Rewrite) error
 	// Journaled gives those of the hashes of which an account's journal has an entry (Entry.SHA256). Order is not defined.
 	Journaled(ctx context.Context, account string, hashes [][32]byte) ([][32]byte, error)
+	// EntriesByID gives those of the journal entries that exist, in journal order.
+	EntriesByID(ctx context.Context, ids []int64) ([]Entry, error)
+	// PersonRowsByKey gives those rows of an account's table that exist, as [PersonReader.PersonRows] does. Order is not
+	// defined.
+	PersonRowsByKey(ctx context.Context, account string, table PersonTable, keys []string) ([]PersonRow, error)
 	// RewriteRows writes rows of an account's table anew; those that are not there are no error.
 	RewriteRows(ctx context.Context, account string, table PersonTable, rows []PersonRow) error
 	// DropRows removes rows of an account's table; those that are not there are no error.
@@ -104,13 +155,14 @@ type PersonWriter interface {
 	// GuardedErasures gives the erasures whose GuardUntil is later than a moment, and the secret; nil if there is none. Their
 	// certificates are left out.
 	GuardedErasures(ctx context.Context, after time.Time) ([]Erasure, []byte, error)
-	// ForgetMarks removes the marks of erasures whose GuardUntil has come.
-	ForgetMarks(ctx context.Context, now time.Time) error
+	// ForgetMarks removes the marks of erasures whose GuardUntil has come, and says of how many.
+	ForgetMarks(ctx context.Context, now time.Time) (int, error)
 }
 
 // PersonReader finds a person.
 type PersonReader interface {
-	// PersonRows gives up to limit rows of an account's table whose key comes after another one, in order of keys.
+	// PersonRows gives up to limit rows of an account's table that come after the one with a key, or from
+	// the first on for "". Every row comes once, in an order of the table's own.
 	PersonRows(ctx context.Context, account string, table PersonTable, after string, limit int) ([]PersonRow, error)
 	// Erasures gives the erasures of an account, the latest first.
 	Erasures(ctx context.Context, account string) ([]Erasure, error)

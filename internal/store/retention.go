@@ -9,13 +9,17 @@ import (
 
 // Removed counts rows that retention took out, by table. Figures of calls (facts) are never among them.
 type Removed struct {
-	Calls      int64 // calls, those that were merged into others included
-	Legs       int64
-	Journal    int64
-	Outbox     int64
-	Triggers   int64
-	Quarantine int64
-	Tombstones int64 // tombstones that were a year old
+	Calls    int64 // calls, those that were merged into others included
+	Legs     int64
+	Journal  int64
+	Outbox   int64
+	Triggers int64
+	// Subscribers counts those that came of calls by themselves, and Broadcasts those that were through.
+	Subscribers int64
+	Broadcasts  int64
+	Quarantine  int64
+	Tombstones  int64 // tombstones that were a year old
+	Erasures    int64 // erasures of which the marks were removed, because nobody is to be recognised by them any more
 }
 
 // Add adds other counts.
@@ -25,15 +29,19 @@ func (r *Removed) Add(other Removed) {
 	r.Journal += other.Journal
 	r.Outbox += other.Outbox
 	r.Triggers += other.Triggers
+	r.Subscribers += other.Subscribers
+	r.Broadcasts += other.Broadcasts
 	r.Quarantine += other.Quarantine
 	r.Tombstones += other.Tombstones
+	r.Erasures += other.Erasures
 }
 
 // Retention is what a transaction does for retention. What belongs together and what is old is decided by the caller.
 //
 //nolint:interfacebloat // what one transaction does with all of the tables
 type Retention interface {
-	// Accounts names, in order, every account that has anything in the journal, the outbox or the quarantine.
+	// Accounts names, in order, every account that has anything in the journal, the outbox or the quarantine, or that has
+	// subscribers or broadcasts.
 	Accounts(ctx context.Context) ([]string, error)
 	// CallsFrom gives up to limit calls of an account, without their records, that began before a moment, in the order of
 	// that beginning and then of their UUIDs, from after a place on; merged calls are left out.
@@ -69,6 +77,14 @@ type Retention interface {
 	// RemoveTriggers takes out up to limit triggers of an account that belong to no call, were created and have ended before
 	// a moment, the oldest first.
 	RemoveTriggers(ctx context.Context, account string, before time.Time, limit int) (int, error)
+	// RemoveParties looks at up to limit subscribers with an ID above after that is an E.164 number, by ID, and takes out those
+	// that became subscribers as parties of calls: made before a moment, with no call that began at it or later, on no
+	// topic, and never written over the API. It gives the last ID that it looked at, "" if there are no more.
+	RemoveParties(ctx context.Context, account, after string, before time.Time, limit int) (removed int, last string, err error)
+	// RemoveBroadcasts looks at up to limit broadcasts with an ID above after, by ID, and takes out those that are not running
+	// and last went on before a moment. It gives the last ID that it looked at, "" if there are no more.
+	RemoveBroadcasts(ctx context.Context, account, after string, before time.Time, limit int) (
+		removed int, last string, err error)
 	// Tombstones gives those of the keys that have a tombstone. Order is not defined.
 	Tombstones(ctx context.Context, keys []Key) ([]Key, error)
 	// DropTombstones removes up to limit tombstones from before a moment, the oldest first, and says how many.

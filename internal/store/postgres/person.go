@@ -1,104 +1,13 @@
 package postgres
 
 import (
-	"bytes"
 	"context"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/lib/pq"
 
 	"webhookd/internal/store"
 )
-
-// personKeys says what names a row of each table within its account.
-var personKeys = map[store.PersonTable]string{
-	store.PersonOutbox: "id", store.PersonTriggers: "id", store.PersonRequests: "id", store.PersonBroadcasts: "id",
-	store.PersonMarks: `(key || E'\n' || event_type)`, store.PersonSubscribers: "id",
-	store.PersonTopics: `(topic_key || E'\n' || subscriber_id)`, store.PersonAnswers: `(encode(key, 'hex') collate "C")`,
-	store.PersonQuarantine: "id",
-}
-
-func personKey(table store.PersonTable, place string) (key, given string) {
-	switch table {
-	case store.PersonOutbox, store.PersonQuarantine:
-		return personKeys[table], "coalesce(nullif(" + place + "::text, ''), '0')::bigint"
-	default:
-		return personKeys[table], place + "::text"
-	}
-}
-
-// PersonRows implements [store.PersonReader].
-func (s *Store) PersonRows(
-	ctx context.Context, account string, table store.PersonTable, after string, limit int,
-) ([]store.PersonRow, error) {
-	key, given := personKey(table, "$2")
-	columns := make([]string, 0, len(store.PersonColumns[table]))
-	for _, column := range store.PersonColumns[table] {
-		value := column.Name
-		if !column.Bytes {
-			value = fmt.Sprintf("convert_to(coalesce(%s, ''), 'UTF8')", column.Name)
-		}
-		columns = append(columns, value)
-	}
-	query := fmt.Sprintf("select %s::text as key, array[%s] as values from %s where account = $1 and %s > %s order by %s limit $3",
-		key, strings.Join(columns, ", "), table, key, given, key)
-	var rows []struct {
-		Key    string        `db:"key"`
-		Values pq.ByteaArray `db:"values"`
-	}
-	if err := s.list(ctx, "read "+string(table), &rows, query, account, after, max(0, limit)); err != nil {
-		return nil, err
-	}
-	found := make([]store.PersonRow, len(rows))
-	for i, row := range rows {
-		found[i] = store.PersonRow{Key: row.Key, Values: make([][]byte, len(row.Values))}
-		for j, value := range row.Values {
-			found[i].Values[j] = append([]byte{}, bytes.Clone(value)...)
-		}
-	}
-	return found, nil
-}
-
-// RewriteRows implements [store.PersonWriter].
-func (t *tx) RewriteRows(ctx context.Context, account string, table store.PersonTable, rows []store.PersonRow) error {
-	key, given := personKey(table, "$2")
-	sets := make([]string, 0, len(store.PersonColumns[table]))
-	for i, column := range store.PersonColumns[table] {
-		value := fmt.Sprintf("$%d::bytea", i+3)
-		if !column.Bytes {
-			value = "convert_from(" + value + ", 'UTF8')"
-		}
-		if column.Nullable {
-			value = "nullif(" + value + ", '')"
-		}
-		sets = append(sets, column.Name+" = "+value)
-	}
-	query := fmt.Sprintf("update %s set %s where account = $1 and %s = %s", table, strings.Join(sets, ", "), key, given)
-	for _, row := range rows {
-		args := append(make([]any, 0, 2+len(row.Values)), account, row.Key)
-		for _, value := range row.Values {
-			args = append(args, append([]byte{}, value...))
-		}
-		if err := t.exec(ctx, "rewrite "+string(table), query, args...); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// DropRows implements [store.PersonWriter].
-func (t *tx) DropRows(ctx context.Context, account string, table store.PersonTable, keys []string) error {
-	key, given := personKey(table, "$2")
-	query := fmt.Sprintf("delete from %s where account = $1 and %s = %s", table, key, given)
-	for _, key := range keys {
-		if err := t.exec(ctx, "drop from "+string(table), query, account, key); err != nil {
-			return err
-		}
-	}
-	return nil
-}
 
 // RewriteJournal implements [store.PersonWriter].
 func (t *tx) RewriteJournal(ctx context.Context, rewrites []store.Rewrite) error {
@@ -128,6 +37,17 @@ func (t *tx) Journaled(ctx context.Context, account string, hashes [][32]byte) (
 		found[i] = [32]byte(row)
 	}
 	return found, nil
+}
+
+const entriesByID = `select ` + journalColumns + ` from journal where id = any($1::bigint[]) order by id`
+
+// EntriesByID implements [store.PersonWriter].
+func (t *tx) EntriesByID(ctx context.Context, ids []int64) ([]store.Entry, error) {
+	var rows []journalRow
+	if err := t.SelectContext(ctx, &rows, entriesByID, pq.Int64Array(ids)); err != nil {
+		return nil, t.fail(ctx, "read journal", err)
+	}
+	return entriesFrom(rows), nil
 }
 
 // putRanks writes the ranks of new entries that have one.
@@ -215,8 +135,8 @@ where marks is not null and guard_until > $1::timestamptz order by guard_until, 
 }
 
 // ForgetMarks implements [store.PersonWriter].
-func (t *tx) ForgetMarks(ctx context.Context, now time.Time) error {
-	return t.exec(ctx, "forget marks of erasures",
+func (t *tx) ForgetMarks(ctx context.Context, now time.Time) (int, error) {
+	return t.count(ctx, "forget marks of erasures",
 		`update erasures set marks = null where marks is not null and guard_until <= $1::timestamptz`, moment(now))
 }
 

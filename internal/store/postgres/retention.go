@@ -28,8 +28,19 @@ with recursive journaled as (
     union all
     select (select account from quarantine where quarantine.account > refused.account order by account limit 1)
     from refused where refused.account is not null
+), subscribing as (
+    (select account from subscribers order by account limit 1)
+    union all
+    select (select account from subscribers where subscribers.account > subscribing.account order by account limit 1)
+    from subscribing where subscribing.account is not null
+), broadcasting as (
+    (select account from broadcasts order by account limit 1)
+    union all
+    select (select account from broadcasts where broadcasts.account > broadcasting.account order by account limit 1)
+    from broadcasting where broadcasting.account is not null
 ), every as (
     select account from journaled union select account from published union select account from refused
+    union select account from subscribing union select account from broadcasting
 )
 select account from every where account is not null order by account`
 

@@ -1,106 +1,16 @@
 package sqlite
 
 import (
-	"bytes"
 	"context"
 	"database/sql"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
+	"slices"
 	"time"
 
 	"webhookd/internal/store"
 )
-
-// personKeys says what names a row of each table within its account.
-var personKeys = map[store.PersonTable]string{
-	store.PersonOutbox: "id", store.PersonTriggers: "id", store.PersonRequests: "id", store.PersonBroadcasts: "id",
-	store.PersonMarks: "key || char(10) || event_type", store.PersonSubscribers: "id",
-	store.PersonTopics: "topic_key || char(10) || subscriber_id", store.PersonAnswers: "hex(key)", store.PersonQuarantine: "id",
-}
-
-// numbered are the tables whose key is a number.
-func numbered(table store.PersonTable) bool {
-	return table == store.PersonOutbox || table == store.PersonQuarantine
-}
-
-func personKey(table store.PersonTable) (key, given string) {
-	key, given = personKeys[table], "?"
-	if numbered(table) {
-		given = "cast(? as integer)"
-	}
-	return key, given
-}
-
-// PersonRows implements [store.PersonReader].
-func (s *Store) PersonRows(
-	ctx context.Context, account string, table store.PersonTable, after string, limit int,
-) ([]store.PersonRow, error) {
-	key, given := personKey(table)
-	columns := make([]string, 0, len(store.PersonColumns[table]))
-	for _, column := range store.PersonColumns[table] {
-		columns = append(columns, fmt.Sprintf("cast(coalesce(%s, '') as blob)", column.Name))
-	}
-	query := fmt.Sprintf("select cast(%s as text), %s from %s where account = ? and %s > %s order by %s limit ?",
-		key, strings.Join(columns, ", "), table, key, given, key)
-	rows, err := s.reader.QueryContext(ctx, query, account, after, max(0, limit))
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", table, classify(err))
-	}
-	defer func() { _ = rows.Close() }()
-	var found []store.PersonRow
-	for rows.Next() {
-		row := store.PersonRow{Values: make([][]byte, len(columns))}
-		into := []any{&row.Key}
-		for i := range row.Values {
-			into = append(into, &row.Values[i])
-		}
-		if err := rows.Scan(into...); err != nil {
-			return nil, fmt.Errorf("read %s: %w", table, classify(err))
-		}
-		for i := range row.Values {
-			row.Values[i] = bytes.Clone(blob(row.Values[i]))
-		}
-		found = append(found, row)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, fmt.Errorf("read %s: %w", table, classify(err))
-	}
-	return found, nil
-}
-
-// RewriteRows implements [store.PersonWriter].
-func (t *tx) RewriteRows(ctx context.Context, account string, table store.PersonTable, rows []store.PersonRow) error {
-	key, given := personKey(table)
-	sets := make([]string, 0, len(store.PersonColumns[table]))
-	for _, column := range store.PersonColumns[table] {
-		value := "?"
-		if column.Nullable {
-			value = "nullif(?, '')"
-		}
-		sets = append(sets, column.Name+" = "+value)
-	}
-	query := fmt.Sprintf("update %s set %s where account = ? and %s = %s", table, strings.Join(sets, ", "), key, given)
-	return each(ctx, t, "rewrite "+string(table), query, rows, func(row store.PersonRow) []any {
-		var args []any
-		for i, column := range store.PersonColumns[table] {
-			if column.Bytes {
-				args = append(args, blob(row.Values[i]))
-			} else {
-				args = append(args, string(row.Values[i]))
-			}
-		}
-		return append(args, account, row.Key)
-	})
-}
-
-// DropRows implements [store.PersonWriter].
-func (t *tx) DropRows(ctx context.Context, account string, table store.PersonTable, keys []string) error {
-	key, given := personKey(table)
-	return each(ctx, t, "drop from "+string(table), fmt.Sprintf("delete from %s where account = ? and %s = %s", table, key, given),
-		keys, func(key string) []any { return []any{account, key} })
-}
 
 // RewriteJournal implements [store.PersonWriter].
 func (t *tx) RewriteJournal(ctx context.Context, rewrites []store.Rewrite) error {
@@ -121,6 +31,18 @@ func (t *tx) Journaled(ctx context.Context, account string, hashes [][32]byte) (
 		found[i] = [32]byte(row)
 	}
 	return found, nil
+}
+
+const entryByID = `select ` + journalColumns + ` from journal where id = ?`
+
+// EntriesByID implements [store.PersonWriter].
+func (t *tx) EntriesByID(ctx context.Context, ids []int64) ([]store.Entry, error) {
+	rows, err := gather[journalRow](ctx, t, "read journal", entryByID, slices.Compact(slices.Sorted(slices.Values(ids))),
+		func(id int64) []any { return []any{id} })
+	if err != nil {
+		return nil, err
+	}
+	return entriesFrom(rows), nil
 }
 
 // putRanks writes the ranks of new entries that have one.
@@ -220,9 +142,9 @@ where marks is not null and guard_until > ? order by guard_until, id`, moment(af
 }
 
 // ForgetMarks implements [store.PersonWriter].
-func (t *tx) ForgetMarks(ctx context.Context, now time.Time) error {
-	return each(ctx, t, "forget marks of erasures", `update erasures set marks = null where marks is not null and guard_until <= ?`,
-		[]time.Time{now}, func(now time.Time) []any { return []any{moment(now)} })
+func (t *tx) ForgetMarks(ctx context.Context, now time.Time) (int, error) {
+	return t.drop(ctx, "forget marks of erasures",
+		`update erasures set marks = null where marks is not null and guard_until <= ? returning 1`, moment(now))
 }
 
 // Erasures implements [store.PersonReader].

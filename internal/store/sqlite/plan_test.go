@@ -95,6 +95,53 @@ func TestNoQuestionReadsAWholeTableAndNoPageIsSorted(t *testing.T) {
 	requireIndex(t, s, "calls_missed_idx", query)
 }
 
+// A table is gone through from end to end when a person is looked for: each page begins, by an index, where the last one
+// ended, and nothing is put in order.
+func TestAPersonIsLookedForPageByPage(t *testing.T) {
+	t.Parallel()
+	s, err := Open(t.Context(), Config{Path: filepath.Join(t.TempDir(), "calls.db")})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, s.Close()) })
+	questions := map[string]string{
+		"entry by id": entryByID, "parties": pageOfParties, "broadcasts": pageOfBroadcasts, "broadcast gone": removeBroadcast,
+		"accounts": allAccounts,
+	}
+	require.Len(t, store.PersonTables, len(store.PersonKeys))
+	for _, table := range store.PersonTables {
+		questions[string(table)+", page"] = personPage(table)
+		questions[string(table)+", by key"] = selectPerson(table) + "where " + named(table)
+	}
+	for name, query := range questions {
+		var args []any
+		for range strings.Count(query, "?") {
+			args = append(args, 1)
+		}
+		if strings.Contains(query, "?4") { // numbered, and named more than once
+			args = args[:4]
+		}
+		var steps []struct {
+			ID      int    `db:"id"`
+			Parent  int    `db:"parent"`
+			NotUsed int    `db:"notused"`
+			Detail  string `db:"detail"`
+		}
+		require.NoError(t, s.reader.Select(&steps, "explain query plan "+query, args...), name)
+		require.NotEmpty(t, steps, name)
+		for _, step := range steps {
+			detail := step.Detail
+			if name == "accounts" { // it steps from one to the next, and puts these few in order
+				require.NotRegexp(t, `^SCAN (journal|outbox|quarantine|subscribers|broadcasts)$`, detail)
+				continue
+			}
+			require.NotRegexp(t, wholeTable, detail, name)
+			require.NotRegexp(t, sorts, detail, name)
+			if strings.HasSuffix(name, ", page") {
+				require.Regexp(t, `^SEARCH`, detail, name)
+			}
+		}
+	}
+}
+
 func requireIndex(t *testing.T, s *Store, index, query string) {
 	t.Helper()
 	rows, err := s.reader.Query("explain query plan "+query, "acme")

@@ -26,10 +26,22 @@ with recursive journaled as (
     union all
     select (select min(account) from quarantine where quarantine.account > refused.account)
     from refused where refused.account is not null
+), subscribing as (
+    select min(account) as account from subscribers
+    union all
+    select (select min(account) from subscribers where subscribers.account > subscribing.account)
+    from subscribing where subscribing.account is not null
+), broadcasting as (
+    select min(account) as account from broadcasts
+    union all
+    select (select min(account) from broadcasts where broadcasts.account > broadcasting.account)
+    from broadcasting where broadcasting.account is not null
 )
 select account from journaled where account is not null
 union select account from published where account is not null
 union select account from refused where account is not null
+union select account from subscribing where account is not null
+union select account from broadcasting where account is not null
 order by account`
 
 // Accounts implements [store.Retention].

@@ -2,6 +2,8 @@ package storetest
 
 import (
 	"crypto/sha256"
+	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -82,6 +84,18 @@ var personTests = []test{
 				continue // they are keys, and are dropped
 			}
 			changed := rows[0]
+			b.change(t, func(tx store.Tx) error {
+				same, err := tx.PersonRowsByKey(b.ctx, acme, table, []string{changed.Key, changed.Key})
+				require.NoError(t, err)
+				require.Equal(t, rows, same, table)
+				nobodys, err := tx.PersonRowsByKey(b.ctx, "nobody", table, []string{changed.Key})
+				require.NoError(t, err)
+				require.Empty(t, nobodys, table)
+				none, err := tx.PersonRowsByKey(b.ctx, acme, table, nil)
+				require.NoError(t, err)
+				require.Empty(t, none, table)
+				return nil
+			})
 			changed.Values[0] = []byte(`{"a":"other"}`)
 			b.change(t, func(tx store.Tx) error { return tx.RewriteRows(b.ctx, acme, table, []store.PersonRow{changed}) })
 			again, err := b.PersonRows(b.ctx, acme, table, "", 1)
@@ -100,6 +114,55 @@ var personTests = []test{
 			require.NotEmpty(t, kept)
 			require.Equal(t, first[table], string(kept[0].Values[0]), "another account's %s", table)
 		}
+	}},
+
+	{"gives every row once, page by page, whatever is in its key", func(t *testing.T, b *bundle) {
+		const rows = 23
+		b.change(t, func(tx store.Tx) error {
+			require.NoError(t, tx.PutTopics(b.ctx, []store.Topic{{Account: acme, Key: "a"}, {Account: acme, Key: "a\n1"}, {Account: acme, Key: "1:"}}))
+			for n := range rows {
+				id := fmt.Sprintf("%d:\n%s", n%10, strings.Repeat("ż", n))
+				require.NoError(t, tx.PutSubscribers(b.ctx, []store.Subscriber{{Account: acme, ID: id}}, false))
+				for _, topic := range []string{"a", "a\n1", "1:"} {
+					_, err := tx.JoinTopic(b.ctx, acme, topic, []string{id})
+					require.NoError(t, err)
+				}
+				require.NoError(t, tx.AddMarks(b.ctx, []store.Mark{
+					{Account: acme, Contact: id, EventType: "x", At: 1, SeenAt: now}, {Account: acme, Contact: id, EventType: "", At: 1, SeenAt: now},
+				}))
+				require.NoError(t, tx.KeepIdempotent(b.ctx, store.Idempotent{Account: acme, Key: sha256.Sum256([]byte(id)), Status: 200}))
+				require.NoError(t, tx.AppendOutbox(b.ctx, []*store.OutboxRow{{Change: flow.Change{Account: acme, CallUUID: "c", Record: []byte(`{}`)}}}))
+			}
+			return nil
+		})
+		for table, want := range map[store.PersonTable]int{
+			store.PersonSubscribers: rows, store.PersonTopics: 3 * rows, store.PersonMarks: 2 * rows, store.PersonAnswers: rows,
+			store.PersonOutbox: rows,
+		} {
+			seen := map[string]bool{}
+			for after := ""; ; {
+				page, err := b.PersonRows(b.ctx, acme, table, after, 4)
+				require.NoError(t, err)
+				if len(page) == 0 {
+					break
+				}
+				var keys []string
+				for _, row := range page {
+					require.False(t, seen[row.Key], "%s gives %q twice", table, row.Key)
+					seen[row.Key] = true
+					keys = append(keys, row.Key)
+				}
+				after = page[len(page)-1].Key
+				b.change(t, func(tx store.Tx) error {
+					again, err := tx.PersonRowsByKey(b.ctx, acme, table, keys)
+					require.ElementsMatch(t, page, again)
+					return err
+				})
+			}
+			require.Len(t, seen, want, table)
+		}
+		_, err := b.PersonRows(b.ctx, acme, store.PersonTopics, "no key of ours", 4)
+		require.ErrorIs(t, err, store.ErrRefused)
 	}},
 
 	{"gives journal entries other bodies, and keeps what orders them", func(t *testing.T, b *bundle) {
@@ -124,6 +187,14 @@ var personTests = []test{
 		require.Equal(t, sha256.Sum256(changed), entries[0].SHA256)
 		require.Equal(t, sha256.Sum256(body), entries[0].Rank)
 		require.Equal(t, [32]byte{7}, entries[1].Rank)
+		b.change(t, func(tx store.Tx) error {
+			found, err := tx.EntriesByID(b.ctx, []int64{late.ID, entry.ID, late.ID, late.ID + 7})
+			require.NoError(t, err)
+			require.Equal(t, entries, found)
+			found, err = tx.EntriesByID(b.ctx, nil)
+			require.Empty(t, found)
+			return err
+		})
 		b.change(t, func(tx store.Tx) error {
 			there, err := tx.Journaled(b.ctx, acme, [][32]byte{sha256.Sum256(body), sha256.Sum256(changed), late.SHA256, {}})
 			require.NoError(t, err)
@@ -174,7 +245,12 @@ var personTests = []test{
 			require.NoError(t, err)
 			require.Equal(t, []store.Erasure{two}, guarded)
 			require.NoError(t, tx.PutErasure(b.ctx, one))
-			return tx.ForgetMarks(b.ctx, now.Add(time.Hour))
+			forgotten, err := tx.ForgetMarks(b.ctx, now.Add(time.Hour-time.Second))
+			require.NoError(t, err)
+			require.Zero(t, forgotten)
+			forgotten, err = tx.ForgetMarks(b.ctx, now.Add(time.Hour))
+			require.Equal(t, 1, forgotten)
+			return err
 		})
 		kept, err := b.Erasures(b.ctx, acme)
 		require.NoError(t, err)

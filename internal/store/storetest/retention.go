@@ -97,6 +97,100 @@ var retentionTests = []test{
 		})
 	}},
 
+	{"removes parties of calls of which no call is left, and nobody whom the API gave", func(t *testing.T, b *bundle) {
+		limit := now.Add(-30 * 24 * time.Hour).Truncate(time.Second)
+		old, later := limit.Add(-time.Hour), limit
+		party := func(id string, at time.Time) store.Subscriber {
+			return store.Subscriber{Account: acme, ID: id, Phone: id, FirstName: "Jan", CreatedAt: at, UpdatedAt: at}
+		}
+		of := func(n int, number string, at time.Time) store.Call {
+			c := call(acme, n)
+			c.Index.Keys, c.Index.StartedAt = []string{store.NumberKey(number)}, dialog.TimeOf(at)
+			return c
+		}
+		given := party("+48501000003", old)
+		given.Email = "jan@example.com"
+		changed := party("+48501000004", old)
+		changed.UpdatedAt = old.Add(time.Minute)
+		another := party("+48501000001", old)
+		another.Account = other
+		b.write(t, func(tx store.Tx) {
+			require.NoError(t, tx.PutSubscribers(b.ctx, []store.Subscriber{
+				party("+48501000001", old), party("+48501000002", later), given, changed, party("+48501000005", old),
+				party("+48501000006", old), party("+48501000007", old), party("jan", old), another,
+			}, false))
+			require.NoError(t, tx.PutTopics(b.ctx, []store.Topic{{Account: acme, Key: "vip"}}))
+			_, err := tx.JoinTopic(b.ctx, acme, "vip", []string{"+48501000005"})
+			require.NoError(t, err)
+			require.NoError(t, tx.PutCalls(b.ctx, []store.Call{
+				of(1, "+48501000006", limit), of(2, "+48501000007", old), of(3, "+48501000001", old),
+			}))
+		})
+		removed := map[int]int{}
+		for _, size := range []int{2, 100} {
+			after, pages := "", 0
+			for more := true; more; pages++ {
+				b.write(t, func(tx store.Tx) {
+					count, last, err := tx.RemoveParties(b.ctx, acme, after, limit, size)
+					require.NoError(t, err)
+					removed[size] += count
+					after, more = last, last != ""
+				})
+				require.Less(t, pages, 10)
+			}
+		}
+		require.Equal(t, map[int]int{2: 2, 100: 0}, removed)
+		for account, want := range map[string][]string{
+			acme: {
+				"+48501000002", "+48501000003", "+48501000004", "+48501000005", "+48501000006", "jan",
+			},
+			other: {"+48501000001"},
+		} {
+			left, err := b.Subscribers(b.ctx, account, "", 100)
+			require.NoError(t, err)
+			var ids []string
+			for _, subscriber := range left {
+				ids = append(ids, subscriber.ID)
+			}
+			require.Equal(t, want, ids)
+		}
+	}},
+
+	{"removes broadcasts that are through", func(t *testing.T, b *bundle) {
+		put := func(tx store.Tx, account, id, state string, at time.Time) {
+			require.NoError(t, tx.PutBroadcast(b.ctx, store.Broadcast{
+				ID: id, Account: account, Name: "n", Spec: []byte("{}"), State: state, CreatedAt: now.Add(-time.Hour), UpdatedAt: at,
+			}))
+		}
+		b.write(t, func(tx store.Tx) {
+			for id, state := range map[string]string{
+				"a": store.BroadcastDone, "b": store.BroadcastRunning, "c": store.BroadcastFailed, "d": store.BroadcastCancelled,
+			} {
+				put(tx, acme, id, state, now.Add(-time.Second))
+			}
+			put(tx, acme, "e", store.BroadcastDone, now)
+			put(tx, other, "a", store.BroadcastDone, now.Add(-time.Second))
+			accounts, err := tx.Accounts(b.ctx)
+			require.NoError(t, err)
+			require.Equal(t, []string{acme, other}, accounts)
+			for _, want := range []struct {
+				after, last string
+				removed     int
+			}{{"", "b", 1}, {"b", "d", 2}, {"d", "", 0}} {
+				removed, last, err := tx.RemoveBroadcasts(b.ctx, acme, want.after, now, 2)
+				require.NoError(t, err)
+				require.Equal(t, want.last, last)
+				require.Equal(t, want.removed, removed)
+			}
+		})
+		for id, there := range map[string]bool{"a": false, "b": true, "c": false, "d": false, "e": true} {
+			_, err := b.ReadBroadcast(b.ctx, acme, id)
+			require.Equal(t, there, err == nil, id)
+		}
+		_, err := b.ReadBroadcast(b.ctx, other, "a")
+		require.NoError(t, err)
+	}},
+
 	{"says of which calls something is still to be done", func(t *testing.T, b *bundle) {
 		rows := []*store.OutboxRow{
 			change(acme, 1, 1), change(acme, 2, 1), change(acme, 3, 1), change(acme, 4, 1), change(acme, 5, 1),

@@ -1,0 +1,75 @@
+package postgres
+
+import (
+	"context"
+	"time"
+)
+
+// What retention takes out of what belongs to triggers: page by page along the primary keys, so that no table has an index
+// for its sake.
+
+const (
+	// Whether there is a topic or a call is asked for each row by itself, which limit sees to: joined, all calls would be
+	// read.
+	pageOfParties = `
+select id, created_at < $3::timestamptz and phone = id and email = '' and last_name = '' and locale = '' and avatar = ''
+           and data is null and updated_at < created_at + interval '1 second'
+           and (
+               select true from topic_subscribers
+               where topic_subscribers.account = $1 and topic_subscribers.subscriber_id = subscribers.id limit 1) is null
+           and (
+               select true from call_keys
+               where call_keys.account = $1 and call_keys.key = 'number:' || subscribers.id
+                 and call_keys.started_at >= $3::timestamptz limit 1) is null as old
+from subscribers where account = $1 and id > $2 and id < ',' order by id limit $4`
+
+	pageOfBroadcasts = `
+select id, state <> 'running' and updated_at < $3::timestamptz as old
+from broadcasts where account = $1 and id > $2 order by id limit $4`
+
+	removeBroadcasts = `delete from broadcasts where account = $1 and id = any($2::text[])`
+)
+
+// RemoveParties implements [store.Retention].
+func (t *tx) RemoveParties(
+	ctx context.Context, account, after string, before time.Time, limit int,
+) (removed int, last string, err error) {
+	old, last, err := t.oldAfter(ctx, "read subscribers", pageOfParties, account, max("+", after), before, limit)
+	if err != nil || len(old) == 0 {
+		return 0, last, err
+	}
+	return len(old), last, t.DropSubscribers(ctx, account, old)
+}
+
+// RemoveBroadcasts implements [store.Retention].
+func (t *tx) RemoveBroadcasts(
+	ctx context.Context, account, after string, before time.Time, limit int,
+) (removed int, last string, err error) {
+	old, last, err := t.oldAfter(ctx, "read broadcasts", pageOfBroadcasts, account, after, before, limit)
+	if err != nil || len(old) == 0 {
+		return 0, last, err
+	}
+	return len(old), last, t.exec(ctx, "remove broadcasts", removeBroadcasts, account, list(old))
+}
+
+// oldAfter gives the ids of a page that are old, and the last one of the page; "" if there are no more.
+func (t *tx) oldAfter(
+	ctx context.Context, doing, query, account, after string, before time.Time, limit int,
+) (old []string, last string, err error) {
+	var rows []struct {
+		ID  string `db:"id"`
+		Old bool   `db:"old"`
+	}
+	if err := t.SelectContext(ctx, &rows, query, account, after, moment(before), max(0, limit)); err != nil {
+		return nil, "", t.fail(ctx, doing, err)
+	}
+	for _, row := range rows {
+		if row.Old {
+			old = append(old, row.ID)
+		}
+	}
+	if len(rows) > 0 && len(rows) == limit {
+		last = rows[len(rows)-1].ID
+	}
+	return old, last, nil
+}
