@@ -380,10 +380,9 @@ var table = []option{
 	list(option{
 		key: "read_tokens", named: "read-token", value: "token",
 		help: "TOKEN, or ACCOUNT:TOKEN for one account only, with which calls may be read; several may be valid",
-		more: "Clients send it as `Authorization: Bearer TOKEN`; people log in with it at `/login`. With any configured, reading " +
-			"takes one of them, on loopback too, and the webhook secret does not do for it any more. With none, reading is open on " +
-			"the loopback interface, and asks for the webhook secret on any other, where nobody can look at the pages then. A " +
-			"token that is taken away ends the sessions that began with it. A list in the file; separated by commas or line breaks " +
+		more: "Clients send it as `Authorization: Bearer TOKEN`; people log in with it at `/login`. Who may " +
+			"read with and without any is in [http-api.md](http-api.md#reading); without any, nobody can look at the pages at an " +
+			"address that others can reach, unless there are `api_keys`. A token that is taken away ends the sessions that began with it. A list in the file; separated by commas or line breaks " +
 			"in the environment; a flag that may be repeated. As with `webhook_secret`, the file or the environment is the better " +
 			"place, and a token shorter than 16 characters is warned about. A token has no blanks, and no colon of its own.",
 	}, func(c *Config) *[]ReadToken { return &c.ReadTokens }, parseReadToken, ReadToken.String),
