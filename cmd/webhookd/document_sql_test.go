@@ -1,6 +1,8 @@
 package main
 
 import (
+	"context"
+	"crypto/rand"
 	"crypto/sha256"
 	"database/sql"
 	"regexp"
@@ -19,7 +21,7 @@ func statements(t *testing.T, document string) []string {
 	for _, block := range codeBlocks(t, document) {
 		if block.language == "sql" {
 			for one := range strings.SplitSeq(block.body, ";") {
-				if strings.TrimSpace(one) != "" {
+				if one = strings.TrimSpace(one); one != "" {
 					all = append(all, one)
 				}
 			}
@@ -31,7 +33,8 @@ func statements(t *testing.T, document string) []string {
 	return all
 }
 
-// Every question that a document has for the database is asked of one, in which a webhook lies that is no UTF-8.
+// Every question that a document has for the database is asked of one, in which a webhook lies that is no UTF-8. What makes
+// a role and a database makes them, under another name.
 func TestTheSQLOfTheDocumentsIsAnswered(t *testing.T) {
 	t.Parallel()
 	database, err := sql.Open("postgres", pgtest.Migrated(t))
@@ -42,10 +45,22 @@ func TestTheSQLOfTheDocumentsIsAnswered(t *testing.T) {
 	_, err = database.ExecContext(t.Context(), `insert into journal (account, received_at, origin, event_name, ignored, sha256, body)
 		values ('default', now(), 'pbx', 'dialog_state_update', false, $1, $2)`, sum[:], body)
 	require.NoError(t, err)
+	other := "document_" + strings.ToLower(rand.Text())
+	defer func() {
+		for _, what := range []string{"database", "role"} { // the owner last
+			_, err := database.ExecContext(context.WithoutCancel(t.Context()), "drop "+what+" if exists "+other)
+			require.NoError(t, err)
+		}
+	}()
 	answers, asked := "", 0
 	for _, document := range documents(t) {
 		for _, statement := range statements(t, document) {
 			asked++
+			if strings.HasPrefix(statement, "create ") {
+				_, err := database.ExecContext(t.Context(), strings.ReplaceAll(statement, "webhookd", other))
+				require.NoError(t, err, "%s: %s", document, statement)
+				continue
+			}
 			rows, err := database.QueryContext(t.Context(), statement)
 			require.NoError(t, err, "%s: %s", document, statement)
 			for rows.Next() {
