@@ -155,8 +155,9 @@ deploy: ## Check the compose file and the manifests for Kubernetes: schemas, typ
 	cd deploy/check && go vet ./... && go test -count=1 ./...
 
 .PHONY: package
-package: ## Install, serve, upgrade, remove and purge the .deb on a throw-away Debian, with systemd and without (root)
+package: ## Install, serve, upgrade, remove and purge the .deb on a throw-away Debian, with systemd and without; also the .rpm (root)
 	scripts/try-deb
+	scripts/try-rpm
 
 .PHONY: image
 image: ## Build the image by its Dockerfile and have it serve, without a daemon or a registry (root, after package)
