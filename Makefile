@@ -55,7 +55,7 @@ fixtures: build ## Post every recorded webhook in fixtures/ to the webhookd that
 
 .PHONY: test
 test: ## Run all tests, on a real Postgres (WEBHOOKD_TEST_DATABASE_URL, or a throw-away one), NATS and Chromium
-	scripts/with-promtool scripts/with-chromium scripts/with-axe scripts/with-postgres go test ./...
+	scripts/with-promtool scripts/with-chromium scripts/with-axe scripts/with-postgres go test -timeout 30m ./...
 
 .PHONY: race
 race: ## Run all tests with the race detector, but those of plain
