@@ -69,7 +69,7 @@ fixtures: build ## Post every recorded webhook in fixtures/ to the webhookd that
 
 .PHONY: test
 test: ## Run all tests, on a real Postgres (WEBHOOKD_TEST_DATABASE_URL, or a throw-away one), NATS and Chromium
-	scripts/with-promtool scripts/with-chromium scripts/with-axe scripts/with-postgres go test ./...
+	scripts/with-promtool scripts/with-chromium scripts/with-axe scripts/with-postgres go test -timeout 30m ./...
 
 .PHONY: race
 race: ## Run all tests with the race detector, but those of plain and e2e
@@ -168,8 +168,9 @@ deploy: ## Check the compose file and the manifests for Kubernetes: schemas, typ
 	cd deploy/check && go vet ./... && go test -count=1 ./...
 
 .PHONY: package
-package: ## Install, serve, upgrade, remove and purge the .deb on a throw-away Debian, with systemd and without (root)
+package: ## Install, serve, upgrade, remove and purge the .deb on a throw-away Debian, with systemd and without; also the .rpm (root)
 	scripts/try-deb
+	scripts/try-rpm
 
 .PHONY: image
 image: ## Build the image by its Dockerfile and have it serve, without a daemon or a registry (root, after package)
