@@ -12,7 +12,6 @@ import (
 	"webhookd/internal/config"
 	"webhookd/internal/erase"
 	"webhookd/internal/httpapi"
-	"webhookd/internal/store/sqlite"
 )
 
 const personNeedsTheDatabase = "On Postgres the service may run meanwhile; the embedded database belongs to one process, so " +
@@ -36,7 +35,7 @@ func newExport(proc process) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return withPersons(command.Context(), proc, cfg, false, func(persons *erase.Service) error {
+		return withPersons(command.Context(), proc, cfg, app.PersonWork{}, func(persons *erase.Service) error {
 			export, err := persons.Export(command.Context(), account, number)
 			if err != nil {
 				return err
@@ -73,7 +72,7 @@ func newErase(proc process) *cobra.Command {
 		if yes == dryRun {
 			return &usageError{"erase cannot be undone: it needs --yes, or --dry-run to see what it would do"}
 		}
-		return withPersons(command.Context(), proc, cfg, true, func(persons *erase.Service) error {
+		return withPersons(command.Context(), proc, cfg, app.PersonWork{Erases: true, DryRun: dryRun}, func(persons *erase.Service) error {
 			certificate, err := persons.Erase(command.Context(), account, number, dryRun)
 			if err != nil {
 				return err
@@ -89,16 +88,17 @@ func addPersonFlags(command *cobra.Command, number, account *string) {
 	command.Flags().StringVar(account, "account", httpapi.DefaultAccount, "the `account`")
 }
 
-func withPersons(ctx context.Context, proc process, cfg config.Config, erasing bool, work func(*erase.Service) error) error {
-	err := app.Persons(ctx, cfg, newLogger(cfg, proc.err), erasing, work)
+func withPersons(
+	ctx context.Context, proc process, cfg config.Config, what app.PersonWork, work func(*erase.Service) error,
+) error {
+	err := app.Persons(ctx, cfg, newLogger(cfg, proc.err), what, work)
 	switch {
-	case errors.Is(err, sqlite.ErrInUse):
-		return &beginError{fmt.Errorf("%w: stop the service first, or ask it over HTTP (/v1/contacts)", err)}
 	case errors.Is(err, erase.ErrNumber):
 		return &usageError{"--number: " + err.Error()}
 	case err != nil:
-		return cannotBegin(err)
+		return cannotWork(cfg, err, "ask it over HTTP (/v1/contacts)")
 	}
+	sayDatabase(proc, cfg)
 	return nil
 }
 

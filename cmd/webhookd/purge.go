@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -11,7 +10,6 @@ import (
 	"webhookd/internal/app"
 	"webhookd/internal/config"
 	"webhookd/internal/store"
-	"webhookd/internal/store/sqlite"
 )
 
 func newPurge(proc process) *cobra.Command {
@@ -41,15 +39,13 @@ func newPurge(proc process) *cobra.Command {
 
 func purge(ctx context.Context, proc process, cfg config.Config, work app.Purge) error {
 	removed, err := work.Run(ctx, cfg)
-	if errors.Is(err, sqlite.ErrInUse) {
-		return &beginError{fmt.Errorf("%w: stop the service first, or let it remove by itself", err)}
-	}
 	if err != nil {
 		if removed != (store.Removed{}) && !work.DryRun {
 			err = fmt.Errorf("%w; removed before that: %s", err, counts(removed))
 		}
-		return cannotBegin(err)
+		return cannotWork(cfg, err, "let it remove by itself")
 	}
+	sayDatabase(proc, cfg)
 	verb := "removed"
 	if work.DryRun {
 		verb = "would remove"

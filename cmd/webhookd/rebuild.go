@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	"webhookd/internal/app"
 	"webhookd/internal/config"
 	"webhookd/internal/rebuild"
-	"webhookd/internal/store/sqlite"
 )
 
 func newRebuild(proc process) *cobra.Command {
@@ -81,12 +79,10 @@ func runRebuild(ctx context.Context, proc process, cfg config.Config, work rebui
 	start := time.Now()
 	result, err := app.Rebuild(ctx, cfg, work)
 	bar.clear()
-	if errors.Is(err, sqlite.ErrInUse) {
-		return &beginError{fmt.Errorf("%w: stop the service first, or use Postgres to rebuild while it runs", err)}
-	}
 	if err != nil {
-		return cannotBegin(err)
+		return cannotWork(cfg, err, "use Postgres to rebuild while it runs")
 	}
+	sayDatabase(proc, cfg)
 	took := time.Since(start)
 	_, err = fmt.Fprintf(proc.out, "%d calls derived from %d journal entries in %s (%.0f/s): %d differences, %d events put "+
 		"into the outbox\n", result.Calls, result.Entries, took.Round(time.Millisecond),

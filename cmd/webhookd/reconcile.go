@@ -11,7 +11,7 @@ import (
 	"webhookd/internal/app"
 	"webhookd/internal/config"
 	"webhookd/internal/reconcile"
-	"webhookd/internal/store/sqlite"
+	"webhookd/internal/store"
 )
 
 func newReconcile(proc process) *cobra.Command {
@@ -66,26 +66,20 @@ func askable(cfg config.Config, account string) error {
 	return &usageError{fmt.Sprintf("the account %s has no pbx_api in the configuration file", account)}
 }
 
-// cannotRepair tells errors of the surroundings from others.
-func cannotRepair(err error) error {
-	if errors.Is(err, sqlite.ErrInUse) {
-		return &beginError{fmt.Errorf("%w: stop the service first, or use Postgres to do this while it runs", err)}
-	}
-	return cannotBegin(err)
-}
-
 func runReconcile(ctx context.Context, proc process, cfg config.Config, work reconcile.Repair) error {
 	bar := &workBar{err: proc.err, shown: isTerminal(proc.err)}
 	work.Progress = func(so reconcile.Outcome) { bar.show("calls", int64(so.Asked), 0) }
 	var outcome reconcile.Outcome
-	err := app.Reconcile(ctx, cfg, newLogger(cfg, proc.err), func(ctx context.Context, r *reconcile.Reconciler) (err error) {
-		outcome, err = r.Repair(ctx, work)
-		return err //nolint:wrapcheck // it is told as it is
-	})
+	err := app.Reconcile(ctx, cfg, newLogger(cfg, proc.err), store.Existing.Dry(work.DryRun),
+		func(ctx context.Context, r *reconcile.Reconciler) (err error) {
+			outcome, err = r.Repair(ctx, work)
+			return err //nolint:wrapcheck // it is told as it is
+		})
 	bar.clear()
 	if err != nil {
-		return cannotRepair(err)
+		return cannotWork(cfg, err, "use Postgres to do this while it runs")
 	}
+	sayDatabase(proc, cfg)
 	_, err = fmt.Fprintf(proc.out, "%d calls asked about: %d %s, %d unchanged, %d without a record that helps, %d failed; "+
 		"%d records taken\n", outcome.Asked, outcome.Changed, changed(work.DryRun), outcome.Unchanged, outcome.Missing,
 		outcome.Failed, outcome.Records)

@@ -13,7 +13,6 @@ import (
 	"webhookd/internal/httpapi"
 	"webhookd/internal/record"
 	"webhookd/internal/store"
-	"webhookd/internal/store/sqlite"
 )
 
 func newRecord(proc process) *cobra.Command {
@@ -52,13 +51,12 @@ func newRecord(proc process) *cobra.Command {
 			err = out.Flush()
 		}
 		switch {
-		case errors.Is(err, sqlite.ErrInUse):
-			return &beginError{fmt.Errorf("%w: stop the service first, or use Postgres to record while it runs", err)}
 		case errors.Is(err, store.ErrNotFound):
 			return fmt.Errorf("there is no call %s in account %s", work.Call, work.Account)
 		case err != nil:
-			return cannotBegin(err)
+			return cannotWork(cfg, err, "use Postgres to record while it runs")
 		}
+		sayDatabase(proc, cfg)
 		said := fmt.Sprintf("%d webhooks recorded", result.Webhooks)
 		if result.Own > 0 {
 			said += fmt.Sprintf("; %d entries left out that are no webhooks (made-up closes, settling)", result.Own)

@@ -14,7 +14,6 @@ import (
 	"webhookd/internal/httpapi"
 	"webhookd/internal/natsbus"
 	"webhookd/internal/relay"
-	"webhookd/internal/store/sqlite"
 )
 
 func newRepublish(proc process) *cobra.Command {
@@ -67,14 +66,17 @@ func republish(ctx context.Context, proc process, cfg config.Config, work relay.
 	work.Progress = func(reached, last int64) { bar.show("republish", reached, last) }
 	done, err := app.Republish(ctx, cfg, newLogger(cfg, proc.err), work)
 	bar.clear()
+	const clusters = "use Postgres and a NATS cluster"
 	switch {
-	case errors.Is(err, sqlite.ErrInUse), errors.Is(err, natsbus.ErrListen):
-		return &beginError{fmt.Errorf("%w: stop the service first, or use Postgres and a NATS cluster", err)}
+	case errors.Is(err, natsbus.ErrListen):
+		return &beginError{fmt.Errorf("%w: stop the service first, or %s", err, clusters)}
 	case errors.Is(err, relay.ErrStillPoison):
 		return fmt.Errorf("%w: raise the limit of NATS, or give the event up with --skip", err)
 	case err != nil:
-		return cannotBegin(err)
+		return cannotWork(cfg, err, clusters)
 	}
+	sayDatabase(proc, cfg)
+	sayNATS(proc, cfg)
 	_, err = fmt.Fprintf(proc.out, "%d events of %d changes sent, %d given up, %d changes no longer held back\n",
 		done.Events, done.Changes, done.Skipped, done.Released)
 	if err != nil {
