@@ -5,10 +5,12 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"webhookd/internal/store/postgres"
 	"webhookd/internal/store/postgres/pgtest"
 )
 
@@ -76,4 +78,102 @@ func relations(t *testing.T, url string) (count int) {
 	require.NoError(t, db.QueryRow(
 		`select count(*) from pg_class where relnamespace = current_schema()::regnamespace`).Scan(&count))
 	return count
+}
+
+// files gives every file of a directory with its content.
+func files(t *testing.T, dir string) map[string]string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	require.NoError(t, err)
+	found := map[string]string{}
+	for _, entry := range entries {
+		if entry.IsDir() {
+			continue
+		}
+		data, err := os.ReadFile(filepath.Join(dir, entry.Name()))
+		require.NoError(t, err)
+		found[entry.Name()] = string(data)
+	}
+	return found
+}
+
+// rebuild --check changes not a byte, does not bring the schema up to date, and compares only what this program would have
+// written.
+func TestACheckChangesNothing(t *testing.T) {
+	t.Parallel()
+	t.Run("embedded", func(t *testing.T) {
+		t.Parallel()
+		dir := t.TempDir()
+		s := startService(t, nil, "--data-dir", dir)
+		r := start(t, nil, "replay", "--url", "http://"+s.HTTP, recording(t))
+		require.Zero(t, r.wait(), r.stderr.text())
+		s.signal(syscall.SIGTERM)
+		require.Zero(t, s.wait())
+		path := filepath.Join(dir, "webhookd.db")
+		change := func(statement string) map[string]string {
+			db, err := sql.Open("sqlite", path)
+			require.NoError(t, err)
+			_, err = db.Exec(statement)
+			require.NoError(t, err)
+			require.NoError(t, db.Close())
+			return files(t, dir)
+		}
+
+		before := change(`delete from calls`) // which a rebuild would mend
+		require.Contains(t, before, "webhookd.db")
+		r = start(t, nil, "rebuild", "--check", "--data-dir", dir)
+		require.Equal(t, exitFailure, r.wait(), r.stderr.text())
+		require.Contains(t, r.stdout.text(), "1 calls derived from ")
+		require.Equal(t, "database: "+path+"\n", r.stderr.text())
+		require.Equal(t, before, files(t, dir))
+
+		before = change(`insert into schema_version (version_id, is_applied) values (9999, true)`)
+		r = start(t, nil, "rebuild", "--check", "--data-dir", dir)
+		require.Equal(t, exitUsage, r.wait(), r.stdout.text())
+		require.Contains(t, r.stderr.text(), "its schema has version 9999, this program knows ")
+		require.Contains(t, r.stderr.text(), "use the newer webhookd")
+		require.Equal(t, before, files(t, dir))
+		r = start(t, nil, "record", "--data-dir", dir, "--since", "1h")
+		require.Zero(t, r.wait(), "every migration leaves the version before able to work: %s", r.stderr.text())
+
+		before = change(`delete from schema_version where version_id > 6`)
+		for _, args := range [][]string{{"rebuild", "--check"}, {"record", "--since", "1h"}} {
+			r = start(t, nil, append(args, "--data-dir", dir)...)
+			require.Equal(t, exitUsage, r.wait(), r.stdout.text())
+			require.Contains(t, r.stderr.text(), "its schema has version 6, this program knows ")
+			require.Contains(t, r.stderr.text(), "webhookd migrate")
+			require.Equal(t, before, files(t, dir))
+		}
+	})
+	t.Run("Postgres", func(t *testing.T) {
+		t.Parallel()
+		url := pgtest.URL(t)
+		environ := []string{"WEBHOOKD_DATABASE_URL=" + url}
+		require.Zero(t, start(t, environ, "migrate").wait())
+		before := relations(t, url)
+		change := func(statement string) {
+			db, err := sql.Open("postgres", url)
+			require.NoError(t, err)
+			_, err = db.Exec(statement)
+			require.NoError(t, err)
+			require.NoError(t, db.Close())
+		}
+		r := start(t, environ, "rebuild", "--check")
+		require.Zero(t, r.wait(), r.stderr.text())
+		require.True(t, strings.HasPrefix(r.stderr.text(), "database: postgres://"), r.stderr.text())
+
+		change(`insert into schema_version (version_id, is_applied) values (9999, true)`)
+		r = start(t, environ, "rebuild", "--check")
+		require.Equal(t, exitUsage, r.wait(), r.stdout.text())
+		require.Contains(t, r.stderr.text(), "use the newer webhookd")
+
+		change(`delete from schema_version where version_id > 1`)
+		r = start(t, environ, "rebuild", "--check")
+		require.Equal(t, exitUsage, r.wait(), r.stdout.text())
+		require.Contains(t, r.stderr.text(), "its schema has version 1, this program knows ")
+		found, err := postgres.Schema(t.Context(), url)
+		require.NoError(t, err)
+		require.EqualValues(t, 1, found.Version)
+		require.Equal(t, before, relations(t, url))
+	})
 }

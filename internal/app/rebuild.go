@@ -18,7 +18,11 @@ func Rebuild(ctx context.Context, cfg config.Config, work rebuild.Config) (_ reb
 	if err != nil {
 		return rebuild.Result{}, err
 	}
-	opened, err := openStore(ctx, cfg, time.Now, store.Existing)
+	opening := store.Existing
+	if work.Check {
+		opening = store.Exactly
+	}
+	opened, err := openStore(ctx, cfg, time.Now, opening)
 	if err != nil {
 		return rebuild.Result{}, err
 	}
