@@ -26,9 +26,7 @@ func newBackfill(proc process) *cobra.Command {
 		Long: "backfill asks the PBX for its records of all dialogs that began in a stretch of time and imports them: into the\n" +
 			"journal, the calls and the statistics. Calls that webhookd did not know are imported without events, unless\n" +
 			"--publish is given. It remembers how far it is: the same command again goes on where it was cut off, and one that\n" +
-			"is through can be given again without doubling anything. docs/reconcile.md says what is left out. On Postgres\n" +
-			"the service may run meanwhile; the embedded database belongs to one process, so there the service has to be\n" +
-			"stopped first.",
+			"is through can be given again without doubling anything. docs/reconcile.md says what is left out.",
 		Args: cobra.NoArgs,
 	}
 	flags := addSetupFlags(command, proc, repairKeys...)

@@ -14,9 +14,6 @@ import (
 	"webhookd/internal/httpapi"
 )
 
-const personNeedsTheDatabase = "On Postgres the service may run meanwhile; the embedded database belongs to one process, so " +
-	"there the\nservice has to be stopped first, or be asked itself: "
-
 func newExport(proc process) *cobra.Command {
 	var number, account string
 	command := &cobra.Command{
@@ -24,8 +21,7 @@ func newExport(proc process) *cobra.Command {
 		Short: "Write everything that is stored of a person",
 		Long: "export writes one JSON document with everything that is stored of a person, found by number: the records of\n" +
 			"all calls that name it, their webhooks as they came, and the rows of further tables. It changes nothing. Others\n" +
-			"are in it, too, whom the person spoke with: look through it before you hand it out.\n\n" +
-			personNeedsTheDatabase + "GET /v1/contacts/{number}.",
+			"are in it, too, whom the person spoke with: look through it before you hand it out.",
 		Args: cobra.NoArgs,
 	}
 	flags := addSetupFlags(command, proc, "data_dir", "database_url", "default_region")
@@ -55,14 +51,13 @@ func newErase(proc process) *cobra.Command {
 		Long: "erase puts a pseudonym in the place of a person's number, and of the names that were told with it, in every\n" +
 			"webhook, call, event and trigger that is stored; what is no history is removed. All figures stay. It prints a\n" +
 			"certificate of what was done, and of what it could not reach. It cannot be undone. --dry-run changes nothing and\n" +
-			"says what would be changed.\n\n" +
-			personNeedsTheDatabase + "DELETE /v1/contacts/{number}.",
+			"says what would be changed.",
 		Args: cobra.NoArgs,
 	}
 	flags := addSetupFlags(command, proc, "data_dir", "database_url", "default_region", "ring_limit", "call_limit",
 		"nats_url", "nats_credentials", "nats_nkey", "nats_ca_file", "nats_cert_file", "nats_key_file")
 	addPersonFlags(command, &number, &account)
-	command.Flags().BoolVar(&yes, "yes", false, "do it")
+	command.Flags().BoolVar(&yes, "yes", false, "erase for good; without it, or --dry-run, nothing is done")
 	command.Flags().BoolVar(&dryRun, "dry-run", false, "change nothing, only say what would be changed")
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		cfg, err := flags.load()

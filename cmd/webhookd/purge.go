@@ -19,8 +19,7 @@ func newPurge(proc process) *cobra.Command {
 		Short: "Remove now what is older than it is kept, or count it",
 		Long: "purge does what the service does once an hour: it removes calls, webhooks, events and refused bodies that are\n" +
 			"older than the retention keys of the configuration say; without any it removes nothing. It works in small\n" +
-			"transactions, with pauses between. --dry-run removes nothing and shows the counts. On Postgres the service may\n" +
-			"run meanwhile; the embedded database belongs to one process, so there the service has to be stopped first.",
+			"transactions, with pauses between. --dry-run removes nothing and shows the counts.",
 		Args: cobra.NoArgs,
 	}
 	flags := addSetupFlags(command, proc, "data_dir", "database_url", "retention_calls", "retention_journal",

@@ -23,8 +23,7 @@ func newReconcile(proc process) *cobra.Command {
 		Long: "reconcile asks the PBX about every call that was closed for its silence, that lacks something, or that has been\n" +
 			"open for longer than reconcile_open_after, and takes in what the PBX's records tell: what a running webhookd does\n" +
 			"by itself, at once, and also for calls that it has given up. Events of what changed are put into the outbox;\n" +
-			"handlers are not asked about them. On Postgres the service may run meanwhile; the embedded database belongs to\n" +
-			"one process, so there the service has to be stopped first.",
+			"handlers are not asked about them.",
 		Args: cobra.NoArgs,
 	}
 	flags := addSetupFlags(command, proc, repairKeys...)

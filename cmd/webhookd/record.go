@@ -25,8 +25,7 @@ func newRecord(proc process) *cobra.Command {
 			"one call, or what arrived since a time. \"webhookd scrub\" takes the persons out of them, \"webhookd replay\" sends\n" +
 			"them again:\n\n" +
 			"  webhookd record --call UUID | webhookd scrub > call.ndjson\n\n" +
-			"On Postgres the service may run meanwhile; the embedded database belongs to one process, so there the service\n" +
-			"has to be stopped first. What webhookd wrote into the journal itself is left out.",
+			"What webhookd wrote into the journal itself is left out.",
 		Args: cobra.NoArgs,
 	}
 	flags := addSetupFlags(command, proc, "data_dir", "database_url")

@@ -24,9 +24,7 @@ func newRepublish(proc process) *cobra.Command {
 		Short: "Send events to NATS again, with the same ids",
 		Long: "republish sends the outbox's history again, in order per call and with the ids that the events had: after a\n" +
 			"stream has lost messages, or for a call that was held back because one of its events could not be published.\n" +
-			"A stream drops ids that it knows still (10 minutes); readers know older ones by the id. With Postgres and a\n" +
-			"NATS cluster the service may run meanwhile; the embedded ones belong to one process, so there it has to be\n" +
-			"stopped first.",
+			"A stream drops ids that it knows still (10 minutes); readers know older ones by the id.",
 		Args: cobra.NoArgs,
 	}
 	flags := addSetupFlags(command, proc,
@@ -34,7 +32,7 @@ func newRepublish(proc process) *cobra.Command {
 	command.Flags().StringVar(&since, "since", "", "everything written since this `time` (RFC 3339), or for this long (1h)")
 	command.Flags().StringVar(&work.Call, "call", "", "the whole history of this call, by its `uuid`")
 	command.Flags().StringVar(&work.Account, "account", "", "only this `account` (with --call: default)")
-	command.Flags().BoolVar(&work.Skip, "skip", false, "give up events that cannot be published, so that their call goes on")
+	command.Flags().BoolVar(&work.Skip, "skip", false, "give up for good the events that NATS refuses, so that what comes after them in their calls is published")
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		cfg, err := flags.load()
 		if err != nil {
