@@ -163,7 +163,7 @@ var described = map[string]about{
 		changesNothing,
 		"0 webhooks are taken; 1 they are not, or nothing answers; 2 the command line or the set-up is wrong.",
 	},
-	"version": {
+	versionName: {
 		"To say which build it is, as in a report of a fault.",
 		serviceApart,
 		changesNothing,

@@ -106,8 +106,8 @@ func documentFlags(text *strings.Builder, command *cobra.Command) {
 		if !slices.Contains([]string{"", "0", "0s", "false", "[]"}, flag.DefValue) {
 			fallback = "`" + flag.DefValue + "`"
 		}
-		own = append(own, fmt.Sprintf("| `%s` | %s | %s |",
-			strings.TrimSpace("--"+flag.Name+" "+name), strings.ReplaceAll(marked(usage), "|", `\|`), fallback))
+		own = append(own, "| `"+strings.TrimSpace("--"+flag.Name+" "+name)+"` | "+strings.ReplaceAll(marked(usage), "|", `\|`)+
+			" | "+fallback+" |")
 	})
 	if len(own) > 0 {
 		text.WriteString("\n| flag | what it says | default |\n| --- | --- | --- |\n" + strings.Join(own, "\n") + "\n")

@@ -44,7 +44,8 @@ func otherSchema(cfg config.Config, schema *store.SchemaError) error {
 	if schema.Newer() {
 		mend = "use the newer webhookd that made it"
 	}
-	return fmt.Errorf("the database at %s cannot be used as it is, so nothing was done: %w; %s", app.DatabaseName(cfg), schema, mend)
+	return fmt.Errorf("the database at %s cannot be used as it is, so nothing was done: %w; %s",
+		app.DatabaseName(cfg), schema, mend)
 }
 
 // sayDatabase tells which database was worked on: nobody should have to believe that it was the right one.

@@ -67,7 +67,8 @@ func newErase(proc process) *cobra.Command {
 		if yes == dryRun {
 			return &usageError{"erase cannot be undone: it needs --yes, or --dry-run to see what it would do"}
 		}
-		return withPersons(command.Context(), proc, cfg, app.PersonWork{Erases: true, DryRun: dryRun}, func(persons *erase.Service) error {
+		what := app.PersonWork{Erases: true, DryRun: dryRun}
+		return withPersons(command.Context(), proc, cfg, what, func(persons *erase.Service) error {
 			certificate, err := persons.Erase(command.Context(), account, number, dryRun)
 			if err != nil {
 				return err

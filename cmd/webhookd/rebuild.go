@@ -29,8 +29,10 @@ func newRebuild(proc process) *cobra.Command {
 	command.Flags().StringVar(&since, "since", "",
 		"only calls of which a webhook arrived since this `time` (RFC 3339), or for this long (72h); each is rebuilt whole")
 	command.Flags().StringVar(&work.Account, "account", "", "only this `account`")
-	command.Flags().BoolVar(&work.Publish, "publish", false, "publish the events that should have been published and never were (they go into the outbox)")
-	command.Flags().BoolVar(&work.Check, "check", false, "change nothing, only tell what differs; the exit code is 1 if anything does")
+	command.Flags().BoolVar(&work.Publish, "publish", false,
+		"publish the events that should have been published and never were (they go into the outbox)")
+	command.Flags().BoolVar(&work.Check, "check", false,
+		"change nothing, only tell what differs; the exit code is 1 if anything does")
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		cfg, err := flags.load()
 		if err != nil {

@@ -41,7 +41,8 @@ func newReplay(proc process) *cobra.Command {
 	}
 	set := addConfigFlag(command, proc)
 	command.Flags().StringVar(&flags.url, "url", "", "`URL` of the service (default: where it is set up to listen)")
-	command.Flags().StringVar(&flags.account, "account", "", "`account` that webhooks are sent for whose line names none (default: default)")
+	command.Flags().StringVar(&flags.account, "account", "",
+		"`account` that webhooks are sent for whose line names none (default: default)")
 	command.Flags().StringVar(&flags.header, "header", "", "`name` of the header for the secret (default: webhook_header)")
 	command.Flags().StringVar(&flags.secret, "secret", "", "shared `secret` to send")
 	command.Flags().StringVar(&flags.speed, "speed", "max", "`speed`: 1x as it happened, 10x ten times faster, max without waiting")

@@ -32,7 +32,8 @@ func newRepublish(proc process) *cobra.Command {
 	command.Flags().StringVar(&since, "since", "", "everything written since this `time` (RFC 3339), or for this long (1h)")
 	command.Flags().StringVar(&work.Call, "call", "", "the whole history of this call, by its `uuid`")
 	command.Flags().StringVar(&work.Account, "account", "", "only this `account` (with --call: default)")
-	command.Flags().BoolVar(&work.Skip, "skip", false, "give up for good the events that NATS refuses, so that what comes after them in their calls is published")
+	command.Flags().BoolVar(&work.Skip, "skip", false,
+		"give up for good the events that NATS refuses, so that what comes after them in their calls is published")
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		cfg, err := flags.load()
 		if err != nil {

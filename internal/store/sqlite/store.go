@@ -36,6 +36,9 @@ type Config struct {
 	Now func() time.Time
 }
 
+// patience is how long a connection waits for a lock on the file.
+const patience = "busy_timeout(5000)"
+
 // readConns is how many connections read.
 const readConns = 4
 
@@ -93,7 +96,7 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 	if s.writer, err = openWriter(ctx, path, config.Opening); err != nil {
 		return nil, err
 	}
-	if s.reader, err = connect(path, readConns, "query_only(1)", "busy_timeout(5000)"); err != nil {
+	if s.reader, err = connect(path, readConns, "query_only(1)", patience); err != nil {
 		return nil, err
 	}
 	return s, nil
@@ -126,10 +129,10 @@ func openWriter(ctx context.Context, path string, opening store.Opening) (*sqlx.
 	} else if err := look(ctx, path, opening); err != nil {
 		return nil, err
 	}
-	pragmas := []string{"synchronous(FULL)", "journal_mode(WAL)", "busy_timeout(5000)"}
+	pragmas := []string{"synchronous(FULL)", "journal_mode(WAL)", patience}
 	asItIs := opening == store.AsItIs || opening == store.Exactly
 	if asItIs {
-		pragmas = []string{"busy_timeout(5000)"} // the mode of the journal is written into the file
+		pragmas = []string{patience} // the mode of the journal is written into the file
 	}
 	writer, err := connect(path, 1, pragmas...)
 	if err != nil || asItIs {
@@ -148,13 +151,14 @@ func look(ctx context.Context, path string, opening store.Opening) error {
 	if found.Known, err = latestVersion(); err != nil {
 		return err
 	}
-	db, err := connect(path, 1, "query_only(1)", "busy_timeout(5000)")
+	db, err := connect(path, 1, "query_only(1)", patience)
 	if err != nil {
 		return err
 	}
 	defer func() { _ = db.Close() }()
 	var made bool
-	err = db.GetContext(ctx, &made, `select exists (select 1 from sqlite_schema where type = 'table' and name = '`+versionTable+`')`)
+	err = db.GetContext(ctx, &made, `
+select exists (select 1 from sqlite_schema where type = 'table' and name = '`+versionTable+`')`)
 	if err == nil && made {
 		err = db.GetContext(ctx, &found.Version, `select coalesce(max(version_id), 0) from `+versionTable+` where is_applied`)
 	}
