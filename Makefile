@@ -205,6 +205,7 @@ docs: ## Write the documents that are made from the code
 	go test ./internal/config -run TestTheReferenceIsInStep -update
 	go test ./internal/asyncapi -run TestTheDocumentIsInStep -update
 	go test ./internal/openapi -run TestTheDocumentIsInStep -update
+	go test ./cmd/webhookd -run TestTheCommandsDocumentIsInStep -update
 
 .PHONY: check
 check: ## Everything that must hold before a change goes in: tidy, build, lint (vet included), vuln, orders, race, plain, and side by side e2e, interop, alerts, contracts with upgrade, chaos-short

@@ -140,9 +140,16 @@ func TestHistoryIsImportedByTheCommand(t *testing.T) {
 		require.Zero(t, r.wait(), r.stderr.text())
 		return r
 	}
+	r := start(t, nil, "migrate", "--data-dir", dir)
+	require.Zero(t, r.wait(), r.stderr.text())
 	require.Contains(t, importing("--dry-run").stdout.text(),
 		"2 records: 1 would be imported (1 of dialogs that were not known), 0 known already, 1 that nothing links to a call")
 	require.Contains(t, importing().stdout.text(), "2 records: 1 imported")
+	// It may come before the first webhook.
+	fresh := filepath.Join(t.TempDir(), "not", "there", "yet")
+	r = importing("--data-dir", fresh)
+	require.Contains(t, r.stdout.text(), "2 records: 1 imported")
+	require.Equal(t, "database: "+filepath.Join(fresh, "webhookd.db")+"\n", r.stderr.text())
 	require.Contains(t, importing().stdout.text(), "2 records: 0 imported (0 of dialogs that were not known), 1 known already")
 	for _, wrong := range [][]string{
 		{"--from", "2020-08-26", "--to", "2020-08-25"},

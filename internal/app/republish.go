@@ -10,6 +10,7 @@ import (
 	"webhookd/internal/config"
 	"webhookd/internal/flow"
 	"webhookd/internal/relay"
+	"webhookd/internal/store"
 )
 
 // Republish sends outbox history of the configured database to the configured NATS again; work says what, its Store,
@@ -17,7 +18,7 @@ import (
 func Republish(ctx context.Context, cfg config.Config, log *slog.Logger, work relay.Republish) (
 	_ relay.Republished, err error,
 ) {
-	opened, err := openStore(ctx, cfg, time.Now)
+	opened, err := openStore(ctx, cfg, time.Now, store.Existing)
 	if err != nil {
 		return relay.Republished{}, err
 	}

@@ -9,16 +9,18 @@ import (
 
 const shortSecret = 16
 
+const noSecret = "neither webhook_secret nor an account's webhook_auth is set: set one, or listen on 127.0.0.1"
+
 // Check looks at the rules that hold between keys; what one key can say by itself was checked when it was read. It
 // returns an *Error.
 func (c Config) Check() error {
-	if len(c.WebhookSecrets) == 0 && !c.Guarded() && c.InternalListen != "" && !loopback(c.InternalListen) {
-		return errorf("internal_listen", c.origin("internal_listen"), "%s can be reached from other machines, takes webhooks, too, "+
-			"and neither webhook_secret nor any account's webhook_auth is set: set one, or listen on 127.0.0.1", c.InternalListen)
+	open := len(c.WebhookSecrets) == 0 && !c.Guarded()
+	if open && c.InternalListen != "" && !loopback(c.InternalListen) {
+		return errorf("internal_listen", c.origin("internal_listen"),
+			"%s can be reached from other machines, takes webhooks, too, and "+noSecret, c.InternalListen)
 	}
-	if len(c.WebhookSecrets) == 0 && !c.Guarded() && !loopback(c.Listen) {
-		return errorf("listen", c.origin("listen"), "%s can be reached from other machines, and neither webhook_secret nor any "+
-			"account's webhook_auth is set: set one, or listen on 127.0.0.1", c.Listen)
+	if open && !loopback(c.Listen) {
+		return errorf("listen", c.origin("listen"), "%s can be reached from other machines, and "+noSecret, c.Listen)
 	}
 	if err := c.checkInternal(); err != nil {
 		return err

@@ -49,7 +49,8 @@ var table = []option{
 		help: "address of the HTTP API: webhooks in, calls out",
 		more: "Port 0 takes any free port. An address that is not on the loopback interface (an empty host is every " +
 			"interface, and a host name other than localhost counts as one that is not) is refused unless " +
-			"`webhook_secret` is set, or some account has a `webhook_auth` ([`accounts`](#accounts)).",
+			"webhooks have to prove where they come from: by a `webhook_secret`, or by a `webhook_auth` of an account (then an " +
+			"account without one takes none), or by a token with the scope `webhooks`.",
 	}, func(c *Config) *string { return &c.Listen }, parseAddress, quote),
 	field(option{
 		key: "internal_listen", value: formAddress,
@@ -90,7 +91,9 @@ var table = []option{
 	field(option{
 		key: "database_url", value: "URL",
 		help: "Postgres, as postgres://user:password@host:port/database; empty: embedded SQLite",
-		more: "Special characters in a password must be percent-encoded. For another machine it has to say how the connection " +
+		more: "It takes PostgreSQL 13 or newer, and a session of its own for each connection: a pooler in transaction mode, as " +
+			"PgBouncer with `pool_mode = transaction`, cannot stand between, and doctor cannot see one. Special characters in a " +
+			"password must be percent-encoded. For another machine it has to say how the connection " +
 			"is protected: `?sslmode=verify-full&sslrootcert=/etc/webhookd/postgres-ca.pem` encrypts it and makes sure that it is " +
 			"the right server; `verify-ca` does not look at the host name, `require` at no certificate, and `disable` does " +
 			"not encrypt. `sslrootcert=system` takes the system's authorities; `sslcert` and `sslkey` are files of our own. It has " +
@@ -99,7 +102,8 @@ var table = []option{
 	}, func(c *Config) *URL { return &c.DatabaseURL }, parseDatabaseURL, URL.String),
 	field(option{
 		key: "commit_timeout", value: formDuration, fallback: "2s",
-		help: "how long a webhook waits for the database before it goes to the spool, from 1s to 15s",
+		help: "how long a webhook waits for the database before it goes to the spool, from " + minLimit.String() + " to " +
+			maxCommitTimeout.String(),
 		more: "Only the first webhooks of an outage wait; those that follow go to the spool at once, until the database is " +
 			"back.",
 	}, func(c *Config) *duration { return (*duration)(&c.CommitTimeout) }, parseCommitTimeout, duration.String),
@@ -286,7 +290,7 @@ var table = []option{
 	field(option{
 		key: "settle_delay", value: formDuration, fallback: "10s",
 		help: "time from the end of a call to its call_settled event",
-		more: "0 or more. Webhooks that come later than that still count; they give a further revision.",
+		more: "Webhooks that come later than that still count; they give a further revision. " + delayBound,
 	}, func(c *Config) *duration { return (*duration)(&c.SettleDelay) }, parseDelay, duration.String),
 	field(option{
 		key: "ring_limit", value: formDuration, fallback: "10m",
@@ -302,7 +306,7 @@ var table = []option{
 		key: "reconcile_open_after", value: formDuration, fallback: "1h",
 		help: "age from which the PBX is asked, once an hour, about a call that is open",
 		more: "Only in accounts with a `pbx_api` (see [`accounts`](#accounts)). Counted from the beginning of the call. " +
-			"At least 1s.",
+			limitBound,
 	}, func(c *Config) *duration { return (*duration)(&c.ReconcileOpenAfter) }, parseLimit, duration.String),
 	field(option{
 		key: "body_limit", value: "size", fallback: "1MiB",
@@ -312,7 +316,7 @@ var table = []option{
 	field(option{
 		key: "stop_timeout", value: formDuration, fallback: "20s",
 		help: "how long a graceful stop may take before the process ends by force",
-		more: "At least 1s.",
+		more: limitBound,
 	}, func(c *Config) *duration { return (*duration)(&c.StopTimeout) }, parseLimit, duration.String),
 	{
 		key: "close_causes", value: formMap, fileOnly: true,
@@ -422,7 +426,7 @@ var table = []option{
 	},
 	field(option{
 		key: "callout_timeout", value: formDuration, fallback: "15s",
-		help: "how long one attempt of a call-out may take, from 1s to 1m",
+		help: "how long one attempt of a call-out may take, from " + minLimit.String() + " to " + maxCalloutTimeout.String(),
 		more: "Call-outs are what the actions `call_webhook` and `call_resthook` ask for.",
 	}, func(c *Config) *duration { return (*duration)(&c.CalloutTimeout) }, parseCalloutTimeout, duration.String),
 	allowPrivate(option{
@@ -445,8 +449,8 @@ const (
 	formKeep     = "days"
 )
 
-const limitNote = "At least 1s. Counted from the arrival of the call's last webhook. The call then ends with `end_basis` `timeout`, " +
-	"until a real close arrives."
+var limitNote = "Counted from the arrival of the call's last webhook. The call then ends with `end_basis` `timeout`, " +
+	"until a real close arrives. " + limitBound
 
 func words(list []string) string { return "`" + strings.Join(list, "`, `") + "`" }
 
