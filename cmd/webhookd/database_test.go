@@ -69,6 +69,20 @@ func TestWhatWorksOnTheDatabaseNeedsOne(t *testing.T) {
 	}
 }
 
+// Nobody reads what goes into a NATS that was made for the command: beside a Postgres it has to be told of the service's.
+func TestARepublicationNeedsTheNATSOfTheService(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	r := start(t, []string{"WEBHOOKD_DATABASE_URL=" + url}, "migrate")
+	require.Zero(t, r.wait(), r.stderr.text())
+	r = start(t, []string{"WEBHOOKD_DATABASE_URL=" + url}, "republish", "--since", "1h")
+	require.Equal(t, exitUsage, r.wait(), r.stdout.text())
+	require.Contains(t, r.stderr.text(), "nats_url is not set, and there is no embedded server's data in ./data, so nothing was sent")
+	made, err := os.ReadDir(r.cmd.Dir)
+	require.NoError(t, err)
+	require.Empty(t, made)
+}
+
 // relations counts what is in the schema of a database.
 func relations(t *testing.T, url string) (count int) {
 	t.Helper()

@@ -69,6 +69,9 @@ func republish(ctx context.Context, proc process, cfg config.Config, work relay.
 	switch {
 	case errors.Is(err, natsbus.ErrListen):
 		return &beginError{fmt.Errorf("%w: stop the service first, or %s", err, clusters)}
+	case errors.Is(err, app.ErrNoStream):
+		return &beginError{fmt.Errorf("%w: nats_url is not set, and there is no embedded server's data in %s, so nothing was "+
+			"sent. Give this command the set-up of the service: its file with --config, or its environment", err, cfg.DataDir)}
 	case errors.Is(err, relay.ErrStillPoison):
 		return fmt.Errorf("%w: raise the limit of NATS, or give the event up with --skip", err)
 	case err != nil:

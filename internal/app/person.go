@@ -65,6 +65,11 @@ func reachesStream(cfg config.Config) bool {
 	if !cfg.NATSURL.Empty() {
 		return true
 	}
+	return cfg.DatabaseURL.Empty() && hasStream(cfg)
+}
+
+// hasStream says whether an embedded server has been in the configured directory.
+func hasStream(cfg config.Config) bool {
 	_, err := os.Stat(filepath.Join(cfg.DataDir, natsDir))
-	return cfg.DatabaseURL.Empty() && err == nil
+	return err == nil
 }

@@ -91,14 +91,12 @@ var table = []option{
 	field(option{
 		key: "database_url", value: "URL",
 		help: "Postgres, as postgres://user:password@host:port/database; empty: embedded SQLite",
-		more: "It takes PostgreSQL 13 or newer, and a session of its own for each connection: a pooler in transaction mode, as " +
-			"PgBouncer with `pool_mode = transaction`, cannot stand between, and doctor cannot see one. Special characters in a " +
-			"password must be percent-encoded. For another machine it has to say how the connection " +
+		more: "Special characters in a password must be percent-encoded. For another machine it has to say how the connection " +
 			"is protected: `?sslmode=verify-full&sslrootcert=/etc/webhookd/postgres-ca.pem` encrypts it and makes sure that it is " +
 			"the right server; `verify-ca` does not look at the host name, `require` at no certificate, and `disable` does " +
 			"not encrypt. `sslrootcert=system` takes the system's authorities; `sslcert` and `sslkey` are files of our own. It has " +
 			"to be PostgreSQL 13 or newer, the primary, and a database in UTF8; a pooler before it must not hand a session from " +
-			"one transaction to the next (PgBouncer: `pool_mode = session`).",
+			"one transaction to the next (PgBouncer: `pool_mode = session`), and doctor cannot see one.",
 	}, func(c *Config) *URL { return &c.DatabaseURL }, parseDatabaseURL, URL.String),
 	field(option{
 		key: "commit_timeout", value: formDuration, fallback: "2s",
