@@ -380,11 +380,12 @@ var table = []option{
 	list(option{
 		key: "read_tokens", named: "read-token", value: "token",
 		help: "TOKEN, or ACCOUNT:TOKEN for one account only, with which calls may be read; several may be valid",
-		more: "Clients send it as `Authorization: Bearer TOKEN`; people log in with it at `/login`. Who may " +
-			"read with and without any is in [http-api.md](http-api.md#reading); without any, nobody can look at the pages at an " +
-			"address that others can reach, unless there are `api_keys`. A token that is taken away ends the sessions that began with it. A list in the file; separated by commas or line breaks " +
-			"in the environment; a flag that may be repeated. As with `webhook_secret`, the file or the environment is the better " +
-			"place, and a token shorter than 16 characters is warned about. A token has no blanks, and no colon of its own.",
+		more: "Clients send it as `Authorization: Bearer TOKEN`; people log in with it at `/login`. Who may read with and without " +
+			"any is in [http-api.md](http-api.md#reading); without any, nobody can look at the pages at an address that others can " +
+			"reach, unless there are `api_keys`. A token that is taken away ends the sessions that began with it. A list in the " +
+			"file; separated by commas or line breaks in the environment; a flag that may be repeated. As with `webhook_secret`, the " +
+			"file or the environment is the better place, and a token shorter than 16 characters is warned about. A token has no " +
+			"blanks, and no colon of its own.",
 	}, func(c *Config) *[]ReadToken { return &c.ReadTokens }, parseReadToken, ReadToken.String),
 	{
 		key: "tokens", value: "list", fileOnly: true,
@@ -444,8 +445,8 @@ const (
 	formKeep     = "days"
 )
 
-const limitNote = "At least 1s. Counted from the arrival of the call's last webhook. The call then ends with `end_basis` `timeout`, " +
-	"until a real close arrives."
+const limitNote = "At least 1s. Counted from the arrival of the call's last webhook. The call then ends with `end_basis` " +
+	"`timeout`, until a real close arrives."
 
 func words(list []string) string { return "`" + strings.Join(list, "`, `") + "`" }
 
