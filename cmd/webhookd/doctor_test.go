@@ -386,7 +386,7 @@ func TestDoctorOnPorts(t *testing.T) {
 func TestDoctorOnASetUp(t *testing.T) {
 	t.Parallel()
 	d := examine(t, nil, "--listen", "0.0.0.0:8080")
-	d.finds("config_invalid", "neither webhook_secret nor any account's webhook_auth is set")
+	d.finds("config_invalid", "no webhook_secret is set")
 	require.Len(t, d.Findings, 1)
 	require.Equal(t, 1, d.code)
 

@@ -14,11 +14,11 @@ const shortSecret = 16
 func (c Config) Check() error {
 	if len(c.WebhookSecrets) == 0 && !c.Guarded() && c.InternalListen != "" && !loopback(c.InternalListen) {
 		return errorf("internal_listen", c.origin("internal_listen"), "%s can be reached from other machines, takes webhooks, too, "+
-			"and neither webhook_secret nor any account's webhook_auth is set: set one, or listen on 127.0.0.1", c.InternalListen)
+			"and no webhook_secret is set: set one, or listen on 127.0.0.1", c.InternalListen)
 	}
 	if len(c.WebhookSecrets) == 0 && !c.Guarded() && !loopback(c.Listen) {
-		return errorf("listen", c.origin("listen"), "%s can be reached from other machines, and neither webhook_secret nor any "+
-			"account's webhook_auth is set: set one, or listen on 127.0.0.1", c.Listen)
+		return errorf("listen", c.origin("listen"),
+			"%s can be reached from other machines, and no webhook_secret is set: set one, or listen on 127.0.0.1", c.Listen)
 	}
 	if err := c.checkInternal(); err != nil {
 		return err

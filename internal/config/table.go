@@ -49,7 +49,7 @@ var table = []option{
 		help: "address of the HTTP API: webhooks in, calls out",
 		more: "Port 0 takes any free port. An address that is not on the loopback interface (an empty host is every " +
 			"interface, and a host name other than localhost counts as one that is not) is refused unless " +
-			"`webhook_secret` is set, or some account has a `webhook_auth` ([`accounts`](#accounts)).",
+			"`webhook_secret` is set.",
 	}, func(c *Config) *string { return &c.Listen }, parseAddress, quote),
 	field(option{
 		key: "internal_listen", value: formAddress,
@@ -93,9 +93,7 @@ var table = []option{
 		more: "Special characters in a password must be percent-encoded. For another machine it has to say how the connection " +
 			"is protected: `?sslmode=verify-full&sslrootcert=/etc/webhookd/postgres-ca.pem` encrypts it and makes sure that it is " +
 			"the right server; `verify-ca` does not look at the host name, `require` at no certificate, and `disable` does " +
-			"not encrypt. `sslrootcert=system` takes the system's authorities; `sslcert` and `sslkey` are files of our own. It has " +
-			"to be PostgreSQL 13 or newer, the primary, and a database in UTF8; a pooler before it must not hand a session from " +
-			"one transaction to the next (PgBouncer: `pool_mode = session`).",
+			"not encrypt. `sslrootcert=system` takes the system's authorities; `sslcert` and `sslkey` are files of our own.",
 	}, func(c *Config) *URL { return &c.DatabaseURL }, parseDatabaseURL, URL.String),
 	field(option{
 		key: "commit_timeout", value: formDuration, fallback: "2s",
@@ -286,7 +284,7 @@ var table = []option{
 	field(option{
 		key: "settle_delay", value: formDuration, fallback: "10s",
 		help: "time from the end of a call to its call_settled event",
-		more: "0 or more. Webhooks that come later than that still count; they give a further revision.",
+		more: "Webhooks that come later than that still count; they give a further revision.",
 	}, func(c *Config) *duration { return (*duration)(&c.SettleDelay) }, parseDelay, duration.String),
 	field(option{
 		key: "ring_limit", value: formDuration, fallback: "10m",
@@ -301,8 +299,7 @@ var table = []option{
 	field(option{
 		key: "reconcile_open_after", value: formDuration, fallback: "1h",
 		help: "age from which the PBX is asked, once an hour, about a call that is open",
-		more: "Only in accounts with a `pbx_api` (see [`accounts`](#accounts)). Counted from the beginning of the call. " +
-			"At least 1s.",
+		more: "Only in accounts with a `pbx_api` (see [`accounts`](#accounts)). Counted from the beginning of the call.",
 	}, func(c *Config) *duration { return (*duration)(&c.ReconcileOpenAfter) }, parseLimit, duration.String),
 	field(option{
 		key: "body_limit", value: "size", fallback: "1MiB",
@@ -312,7 +309,6 @@ var table = []option{
 	field(option{
 		key: "stop_timeout", value: formDuration, fallback: "20s",
 		help: "how long a graceful stop may take before the process ends by force",
-		more: "At least 1s.",
 	}, func(c *Config) *duration { return (*duration)(&c.StopTimeout) }, parseLimit, duration.String),
 	{
 		key: "close_causes", value: formMap, fileOnly: true,
@@ -380,12 +376,12 @@ var table = []option{
 	list(option{
 		key: "read_tokens", named: "read-token", value: "token",
 		help: "TOKEN, or ACCOUNT:TOKEN for one account only, with which calls may be read; several may be valid",
-		more: "Clients send it as `Authorization: Bearer TOKEN`; people log in with it at `/login`. Who may read with and without " +
-			"any is in [http-api.md](http-api.md#reading); without any, nobody can look at the pages at an address that others can " +
-			"reach, unless there are `api_keys`. A token that is taken away ends the sessions that began with it. A list in the " +
-			"file; separated by commas or line breaks in the environment; a flag that may be repeated. As with `webhook_secret`, the " +
-			"file or the environment is the better place, and a token shorter than 16 characters is warned about. A token has no " +
-			"blanks, and no colon of its own.",
+		more: "Clients send it as `Authorization: Bearer TOKEN`; people log in with it at `/login`. With any configured, reading " +
+			"takes one of them, on loopback too, and the webhook secret does not do for it any more. With none, reading is open on " +
+			"the loopback interface, and asks for the webhook secret on any other, where nobody can look at the pages then. A " +
+			"token that is taken away ends the sessions that began with it. A list in the file; separated by commas or line breaks " +
+			"in the environment; a flag that may be repeated. As with `webhook_secret`, the file or the environment is the better " +
+			"place, and a token shorter than 16 characters is warned about. A token has no blanks, and no colon of its own.",
 	}, func(c *Config) *[]ReadToken { return &c.ReadTokens }, parseReadToken, ReadToken.String),
 	{
 		key: "tokens", value: "list", fileOnly: true,
@@ -445,8 +441,8 @@ const (
 	formKeep     = "days"
 )
 
-const limitNote = "At least 1s. Counted from the arrival of the call's last webhook. The call then ends with `end_basis` " +
-	"`timeout`, until a real close arrives."
+const limitNote = "Counted from the arrival of the call's last webhook. The call then ends with `end_basis` `timeout`, " +
+	"until a real close arrives."
 
 func words(list []string) string { return "`" + strings.Join(list, "`, `") + "`" }
 
