@@ -123,3 +123,41 @@ nats_users:
 		assert.NotContains(t, s.stderr.text()+s.stdout.text(), secret)
 	}
 }
+
+// A service on loopback with a secret has a proxy before it, whose clients are the internet. Whoever has no credentials sees
+// and changes nothing there, whatever Host they send; the commands of this machine find it all the same.
+func TestAServiceBehindAProxyOnTheInternet(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]string{
+		"a secret":                  "webhook_secret: [the-secret-of-the-pbx]",
+		"an account's secret":       "accounts: {crm: {webhook_auth: [{type: bearer, secret: the-secret-of-the-pbx}]}}",
+		"a token of webhooks":       "tokens: [{name: pbx, account: crm, scopes: [webhooks], secret: the-secret-of-the-pbx}]",
+		"a proxy that is known":     "trusted_proxies: [127.0.0.0/8]",
+		"a secret and a read token": "{webhook_secret: [the-secret-of-the-pbx], read_tokens: [the-token-of-the-board]}",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "webhookd.yaml")
+			require.NoError(t, os.WriteFile(file, []byte(set+"\n"), 0o600))
+			s := startService(t, nil, "--config", file)
+			for _, host := range []string{"", "evil.example.com", "localhost"} {
+				for _, route := range []string{
+					"GET /v1/calls", "GET /v1/calls?account=crm", "GET /metrics", "GET /v1/stream", "GET /v1/stream/calls", "GET /v1/handlers",
+					"GET /v1/quarantine", "GET /v1/stats", "POST /v1/handlers", "PUT /v1/handlers/x", "POST /v1/events/trigger",
+					"POST /v1/subscribers", "DELETE /v1/quarantine/1",
+					"GET /v1/contacts/48501502503", "DELETE /v1/contacts/48501502503?dry_run=true",
+				} {
+					method, path, _ := strings.Cut(route, " ")
+					request, err := http.NewRequestWithContext(t.Context(), method, "http://"+s.HTTP+path, strings.NewReader(`{}`))
+					require.NoError(t, err)
+					request.Host = host
+					response, err := http.DefaultClient.Do(request)
+					require.NoError(t, err)
+					require.NoError(t, response.Body.Close())
+					require.Contains(t, []int{401, 403}, response.StatusCode, "%s with Host %q", route, host)
+				}
+			}
+			require.Zero(t, start(t, nil, "healthcheck", "--config", file, "--url", "http://"+s.HTTP).wait())
+		})
+	}
+}

@@ -241,7 +241,8 @@ var table = []option{
 		key: "trusted_proxies", value: formNetwork,
 		help: "networks of the proxies whose X-Forwarded-For is believed; empty: nobody's is",
 		more: "A request comes from the last address in `X-Forwarded-For` that is not such a proxy's. From anybody else the header " +
-			"means nothing. It counts for `webhook_sources` and `rate_limit_address`, and for nothing else.",
+			"means nothing. It counts for `webhook_sources` and `rate_limit_address`. Where there is any, `listen` is not taken " +
+			"to be for this machine alone: see `read_tokens`.",
 	}, func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
 	field(option{
 		key: "rate_limit_address", value: formNumber, fallback: "0",
@@ -368,20 +369,22 @@ var table = []option{
 	list(option{
 		key: "api_keys", named: "api-key", value: "key",
 		help: "KEY for the account default, or ACCOUNT:KEY, that clients of the trigger API send; several may be valid",
-		more: "They send it as `Authorization: ApiKey KEY`. Without any the trigger API is open on the loopback interface and " +
-			"closed on any other. A list in the file; separated by commas or line breaks in the environment; a flag that may " +
-			"be repeated. As with `webhook_secret`, the file or the environment is the better place, and a key shorter than " +
-			"16 characters is warned about. A key has no blanks, and no colon of its own.",
+		more: "They send it as `Authorization: ApiKey KEY`. Without any the trigger API is open where reading takes " +
+			"nothing (see `read_tokens`), and closed otherwise. A list in the file; separated by commas or line breaks in the " +
+			"environment; a flag that may be repeated. As with `webhook_secret`, the file or the environment is the better place, " +
+			"and a key shorter than 16 characters is warned about. A key has no blanks, and no colon of its own.",
 	}, func(c *Config) *[]APIKey { return &c.APIKeys }, parseAPIKey, APIKey.String),
 	list(option{
 		key: "read_tokens", named: "read-token", value: "token",
 		help: "TOKEN, or ACCOUNT:TOKEN for one account only, with which calls may be read; several may be valid",
 		more: "Clients send it as `Authorization: Bearer TOKEN`; people log in with it at `/login`. With any configured, reading " +
 			"takes one of them, on loopback too, and the webhook secret does not do for it any more. With none, reading is open on " +
-			"the loopback interface, and asks for the webhook secret on any other, where nobody can look at the pages then. A " +
-			"token that is taken away ends the sessions that began with it. A list in the file; separated by commas or line breaks " +
-			"in the environment; a flag that may be repeated. As with `webhook_secret`, the file or the environment is the better " +
-			"place, and a token shorter than 16 characters is warned about. A token has no blanks, and no colon of its own.",
+			"the loopback interface as long as there is neither a `webhook_secret` nor a `webhook_auth` nor one of `trusted_proxies` " +
+			"(at `internal_listen` also with these), and asks for the webhook secret otherwise, where nobody can look at the pages " +
+			"then. A token that is taken away ends the sessions that began with it. A list in the file; separated by commas or " +
+			"line breaks in the environment; a flag that may be repeated. As with `webhook_secret`, the file or the environment " +
+			"is the better place, and a token shorter than 16 characters is warned about. A token has no blanks, and no colon of " +
+			"its own.",
 	}, func(c *Config) *[]ReadToken { return &c.ReadTokens }, parseReadToken, ReadToken.String),
 	{
 		key: "tokens", value: "list", fileOnly: true,

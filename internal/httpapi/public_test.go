@@ -126,7 +126,7 @@ func TestSlowClientsDoNotKeepOthersOutForLong(t *testing.T) {
 func TestNoWebPageReadsWhereNobodyIsAsked(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(cfg *httpapi.Config) {
-		cfg.LocalOnly, cfg.WebhookSecrets = true, []string{"a-secret-of-the-test"}
+		cfg.WebhookSecrets = []string{"a-secret-of-the-test"}
 	})
 	require.Equal(t, 200, b.get(t, "/v1/calls").status)
 	requireProblem(t, b.get(t, "/v1/calls", "Host", "evil.example.com"), 403, "not_local")

@@ -50,7 +50,11 @@ func (s *Server) admit(c *fiber.Ctx) error {
 	switch {
 	case !s.tokens.none:
 		return tokenRefused()
-	case s.cfg.GuardReads && !s.authorized(header):
+	case s.cfg.GuardReads && len(s.secrets) == 0:
+		return &problem{kind: kindUnauthorized, detail: "Others than this machine may reach this server, and nothing is configured " +
+			"that lets read, so nothing is shown. Configure a token (read_tokens), and send it as Authorization: Bearer followed " +
+			"by the token, or log in with it at /login."}
+	case s.cfg.GuardReads && !s.knowsSecret(header):
 		return unauthorized(s.cfg.WebhookHeader)
 	}
 	return nil
