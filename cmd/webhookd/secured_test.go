@@ -144,7 +144,7 @@ func TestAServiceBehindAProxyOnTheInternet(t *testing.T) {
 				for _, route := range []string{
 					"GET /v1/calls", "GET /v1/calls?account=crm", "GET /metrics", "GET /v1/stream", "GET /v1/stream/calls", "GET /v1/handlers",
 					"GET /v1/quarantine", "GET /v1/stats", "POST /v1/handlers", "PUT /v1/handlers/x", "POST /v1/events/trigger",
-					"POST /v1/subscribers", "DELETE /v1/quarantine/1",
+					"POST /v1/subscribers", "DELETE /v1/quarantine/1", "POST /v1/calls/" + noSuch + "/close",
 					"GET /v1/contacts/48501502503", "DELETE /v1/contacts/48501502503?dry_run=true",
 				} {
 					method, path, _ := strings.Cut(route, " ")
@@ -160,4 +160,43 @@ func TestAServiceBehindAProxyOnTheInternet(t *testing.T) {
 			require.Zero(t, start(t, nil, "healthcheck", "--config", file, "--url", "http://"+s.HTTP).wait())
 		})
 	}
+}
+
+// Commands on the machine itself find what they need to show in the set-up, whatever their service asks for.
+func TestCommandsReachTheirServiceBehindAProxy(t *testing.T) {
+	t.Parallel()
+	for name, set := range map[string]string{
+		"a secret and keys": "webhook_secret: [the-secret-of-the-pbx]\napi_keys: [the-key]\nread_tokens: [the-token-of-the-board]\n",
+		"a secret and tokens": "webhook_secret: [the-secret-of-the-pbx]\ntokens:\n" +
+			"  - {name: other, account: crm, scopes: [admin, triggers], secret: the-token-of-the-crm}\n" +
+			"  - {name: change, account: default, scopes: [admin], secret: the-token-that-changes}\n" +
+			"  - {name: try, account: default, scopes: [triggers], secret: the-token-that-tries}\n" +
+			"  - {name: look, scopes: [read], secret: the-token-that-looks}\n",
+		"a key alone": "trusted_proxies: [192.0.2.0/24]\napi_keys: [the-key]\n",
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			file := filepath.Join(t.TempDir(), "webhookd.yaml")
+			require.NoError(t, os.WriteFile(file, []byte(set), 0o600))
+			s := startService(t, nil, "--config", file, "--handlers", handlersFile(t))
+			require.NoError(t, os.WriteFile(file, []byte(set+"listen: "+s.HTTP+"\n"), 0o600))
+			require.Zero(t, start(t, nil, "healthcheck", "--config", file).wait())
+			r := start(t, nil, "handlers", "list", "--config", file)
+			require.Zero(t, r.wait(), r.stderr.text())
+			require.Contains(t, r.stdout.text(), "of-file")
+			r = start(t, nil, "close", "--config", file, noSuch)
+			require.Equal(t, exitFailure, r.wait())
+			require.Contains(t, r.stderr.text(), "404", "it may, and there is no such call")
+			r = start(t, nil, "handlers", "test", "of-file", "--config", file, "--call", noSuch)
+			require.Equal(t, exitFailure, r.wait())
+			require.Contains(t, r.stderr.text(), "404")
+		})
+	}
+}
+
+func handlersFile(t *testing.T) string {
+	t.Helper()
+	file := filepath.Join(t.TempDir(), "handlers.yaml")
+	require.NoError(t, os.WriteFile(file, []byte("handlers:\n  - {name: of-file, on: api, do: [{type: send_msg, text: x}]}\n"), 0o600))
+	return file
 }

@@ -398,6 +398,8 @@ var table = []option{
 			"account |\n" +
 			"| `triggers` | the trigger API: trigger and cancel, subscribers and topics, trying handlers; also as `ApiKey` |\n" +
 			"| `admin` | changing handlers, emptying the quarantine, closing a call by hand; also as `ApiKey` |\n\n" +
+			"As soon as there is any, on whatever address, whoever has none with the scope changes nothing, and the webhook secret " +
+			"does not do for what one of them is for. " +
 			"People can log in only with one that has the scope `read`; the session may what its scopes say. One with the scope " +
 			"`read` counts as one of " +
 			"`read_tokens`, and one with `triggers` or `admin` as one of `api_keys`, where it matters that there are any. A key of " +

@@ -113,8 +113,8 @@ func (s *Server) findHandler(c *fiber.Ctx) (store.Handler, error) {
 	ctx, cancel := s.requestContext()
 	defer cancel()
 	handler, err := s.cfg.TriggerReader.Handler(ctx, name)
-	switch account := keyed(c); {
-	case errors.Is(err, store.ErrNotFound), err == nil && account != "" && handler.Account != "" && handler.Account != account:
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && !readerOf(c).sees(handler.Account):
 		return store.Handler{}, handlerNotFound()
 	case err != nil:
 		return store.Handler{}, fmt.Errorf("find handler: %w", err)

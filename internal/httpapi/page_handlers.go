@@ -27,11 +27,11 @@ func (s *Server) routeHandlerPages() {
 // closedTo says why who looks may not change handlers. It is what guardKey asks of a page's script.
 func (s *Server) closedTo(c *fiber.Ctx) web.Closed {
 	switch {
-	case !s.keys.none && readerOf(c).scopes.has(ScopeAdmin):
+	case readerOf(c).scopes.has(ScopeAdmin):
 		return web.Open
 	case !s.keys.none:
 		return web.ClosedKey
-	case s.cfg.GuardReads:
+	case s.cfg.GuardReads || !s.tokens.none:
 		return web.ClosedNone
 	case !ownMachine(c):
 		return web.ClosedHost
@@ -93,7 +93,7 @@ func (s *Server) handlersFor(ctx context.Context, c *fiber.Ctx, q query) ([]stor
 	}
 	concerned := handlers[:0:0]
 	for i := range handlers {
-		if every || handlers[i].Account == "" || handlers[i].Account == account {
+		if (every || handlers[i].Account == "" || handlers[i].Account == account) && readerOf(c).sees(handlers[i].Account) {
 			concerned = append(concerned, handlers[i])
 		}
 	}

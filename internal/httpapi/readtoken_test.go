@@ -187,12 +187,30 @@ func TestATokenReadsItsAccountOnly(t *testing.T) {
 	requireProblem(t, b.get(t, "/metrics", bearer(tokenOfAcme)...), 403, "read_foreign")
 }
 
-// A read token changes nothing, however it is sent.
+// A read token changes nothing, however it is sent, and whether or not there is a key that would. Nor does whoever sends none.
 func TestAReadTokenChangesNothing(t *testing.T) {
 	t.Parallel()
-	b := setupTwoAccounts(t)
+	for name, change := range map[string]func(*httpapi.Config){
+		"keys":    func(*httpapi.Config) {},
+		"no keys": func(cfg *httpapi.Config) { cfg.APIKeys = nil },
+		"no keys, and a token of one account alone": func(cfg *httpapi.Config) {
+			cfg.APIKeys, cfg.ReadTokens = nil, nil
+			cfg.Tokens = []httpapi.Token{
+				{Account: "acme", Token: tokenOfAcme, Scopes: httpapi.ScopeRead}, {Token: tokenOfAll, Scopes: httpapi.ScopeRead},
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			requireNothingChanges(t, setupTwoAccounts(t, change))
+		})
+	}
+}
+
+func requireNothingChanges(t *testing.T, b *bundle) {
+	t.Helper()
 	for _, route := range httpapi.Routes(b.server) {
-		if slices.Contains([]string{"GET", "HEAD"}, route[0]) || slices.Contains([]string{"/login", "/logout", "/preferences", "/v1/webhooks", "/v1/webhooks/:account", "/v1/calls/:call_uuid/close"}, route[1]) {
+		if slices.Contains([]string{"GET", "HEAD"}, route[0]) || slices.Contains([]string{"/login", "/logout", "/preferences", "/v1/webhooks", "/v1/webhooks/:account"}, route[1]) {
 			continue // these have answers of their own: the door is for the PBX
 		}
 		path := strings.NewReplacer(":call_uuid", uuidOf(1), ":subscriber_id", "anna", ":topic_key", "vip", ":name", "of-default", ":id", "1", ":number", contactOfDefault, "+", "tx").Replace(route[1])
@@ -203,11 +221,14 @@ func TestAReadTokenChangesNothing(t *testing.T) {
 	}
 }
 
-// Without API keys a server on loopback is open to its own machine, but where there are read tokens one must come.
-func TestOpenTriggersAskForATokenWhereThereIsOne(t *testing.T) {
+// Without any token a server on loopback is open to its own machine; where there are some, if only to read, it is not.
+func TestTriggersAreOpenOnlyWhereThereIsNoToken(t *testing.T) {
 	t.Parallel()
 	b, m := setupTriggers(t, func(cfg *httpapi.Config) { cfg.ReadTokens = []httpapi.ReadToken{{Token: tokenOfAll}} })
 	requireNovuError(t, b.post(t, "/v1/events/trigger", `{"name":"now","to":"a"}`), 401, "/v1/events/trigger")
+	requireNovuError(t, b.post(t, "/v1/events/trigger", `{"name":"now","to":"a"}`, bearer(tokenOfAll)...), 401, "/v1/events/trigger")
 	require.Empty(t, m.requests())
-	require.Equal(t, 201, b.post(t, "/v1/events/trigger", `{"name":"now","to":"a"}`, bearer(tokenOfAll)...).status)
+	open, m := setupTriggers(t, nil)
+	require.Equal(t, 201, open.post(t, "/v1/events/trigger", `{"name":"now","to":"a"}`).status)
+	require.Len(t, m.requests(), 1)
 }

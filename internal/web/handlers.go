@@ -86,7 +86,7 @@ type Closed string
 const (
 	Open       Closed = ""
 	ClosedKey  Closed = "key"  // an API key is asked for
-	ClosedNone Closed = "none" // no API key is configured, and others than this machine reach the server
+	ClosedNone Closed = "none" // no API key is configured, and without one nobody may
 	ClosedHost Closed = "host" // no API key is configured, and the server is used by a name
 )
 
