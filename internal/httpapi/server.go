@@ -77,6 +77,10 @@ func New(cfg Config) *Server {
 	engine := s.app.Server()
 	handle := s.app.Handler()
 	engine.Handler = func(ctx *fasthttp.RequestCtx) {
+		if err := dropTrailers(&ctx.Request.Header); err != nil {
+			ctx.Error("", fiber.StatusBadRequest) // it cannot be: the same headers were read before
+			return
+		}
 		// Fiber answers a method it has never heard of by itself, in plain text. TRACE has no route here either, so it
 		// gets the same 404 or 405 as any other method.
 		if !slices.Contains(fiber.DefaultMethods, string(ctx.Method())) {
