@@ -93,7 +93,7 @@ func readRoutes(t *testing.T, b *bundle) []string {
 		}
 		paths = append(paths, strings.NewReplacer(
 			":call_uuid", uuidOf(1), ":dialog_uuid", uuidOf(1), ":subscriber_id", "anna", ":topic_key", "vip",
-			":transaction_id", "tx", ":name", "of-default", ":id", "1",
+			":transaction_id", "tx", ":name", "of-default", ":id", "1", "*", "goroutine",
 		).Replace(route[1]))
 	}
 	require.Greater(t, len(paths), 15)
@@ -123,6 +123,7 @@ func setupTwoAccounts(t *testing.T, changes ...func(*httpapi.Config)) *bundle {
 		cfg.Reader, cfg.Quarantine, cfg.Refusals, cfg.Persons = db, db, db, persons(db)
 		cfg.Triggers, cfg.Directory, cfg.Handlers, cfg.TriggerReader = m, m, m, m
 		cfg.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "MARKER 1\n") })
+		cfg.Live, cfg.Profiles = shortLive{}, cfg.Metrics
 		for _, change := range changes {
 			change(cfg)
 		}
@@ -184,6 +185,12 @@ func TestATokenReadsItsAccountOnly(t *testing.T) {
 	require.Greater(t, shown, 15, "the data is there to be seen")
 	requireProblem(t, b.get(t, "/v1/calls?account=default", bearer(tokenOfAcme)...), 400, "parameter_invalid")
 	require.Equal(t, 200, b.get(t, "/v1/calls?account=acme", bearer(tokenOfAcme)...).status)
+	for _, path := range []string{"/v1/stream", "/v1/stream/calls"} {
+		require.Contains(t, string(b.get(t, path, bearer(tokenOfAcme)...).body), "OF-acme")
+		require.Contains(t, string(b.get(t, path, bearer(tokenOfAll)...).body), "MARKER")
+		require.Contains(t, string(b.get(t, path+"?account=crm", bearer(tokenOfAll)...).body), "OF-crm")
+	}
+	requireProblem(t, b.get(t, "/debug/pprof/goroutine", bearer(tokenOfAcme)...), 403, "read_foreign")
 	requireProblem(t, b.get(t, "/metrics", bearer(tokenOfAcme)...), 403, "read_foreign")
 }
 
