@@ -48,12 +48,16 @@ func (s *Server) handlerPage(c *fiber.Ctx, handler *store.Handler) (web.Handler,
 	// With a key, those of all accounts are seen and not changed.
 	own := keyed(c) == "" || handler.Account == keyed(c)
 	open := s.closedTo(c) == web.Open
-	return web.Handler{
+	shown := web.Handler{
 		Name: handler.Name, Account: handler.Account, Source: handler.Source, Enabled: handler.Enabled,
-		Fired: handler.Fired, FiredAt: handler.FiredAt, Failures: handler.Failures, LastError: handler.LastError,
 		UpdatedAt: handler.UpdatedAt, Definition: definition,
 		MaySwitch: open && own, MayDelete: open && own && handler.Source != store.HandlerFromFile,
-	}, nil
+	}
+	if shown.Counted = readerOf(c).knowsOf(handler); shown.Counted {
+		shown.Fired, shown.FiredAt = handler.Fired, handler.FiredAt
+		shown.Failures, shown.LastError = handler.Failures, handler.LastError
+	}
+	return shown, nil
 }
 
 // getHandlersPage shows all handlers that concern who looks.

@@ -15,6 +15,7 @@ import (
 type Handler struct {
 	Name, Account, Source string
 	Enabled               bool
+	Counted               bool // Fired, FiredAt, Failures and LastError are for who looks
 	Fired                 int64
 	FiredAt               time.Time
 	Failures              int
