@@ -2,7 +2,9 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -199,4 +201,94 @@ func handlersFile(t *testing.T) string {
 	file := filepath.Join(t.TempDir(), "handlers.yaml")
 	require.NoError(t, os.WriteFile(file, []byte("handlers:\n  - {name: of-file, on: api, do: [{type: send_msg, text: x}]}\n"), 0o600))
 	return file
+}
+
+// Every limit and every list of who may send what reaches the door: a service without one of them would take what it is set up
+// to refuse, and nobody would notice.
+func TestWhatIsSetUpForTheInternetIsInForce(t *testing.T) {
+	t.Parallel()
+	file := filepath.Join(t.TempDir(), "webhookd.yaml")
+	require.NoError(t, os.WriteFile(file, []byte(`
+webhook_secret: the-secret-of-all
+webhook_sources: [203.0.113.0/24, 198.51.100.0/24]
+trusted_proxies: [127.0.0.0/8]
+rate_limit_address: 1
+rate_limit_account: 1
+accounts:
+  crm:
+    webhook_auth: [{type: bearer, secret: the-secret-of-crm}]
+    webhook_sources: [203.0.113.0/24]
+`), 0o600))
+	s := startService(t, nil, "--config", file)
+	sent := 0
+	send := func(path, from string, headers ...string) int {
+		t.Helper()
+		sent++
+		body := strings.NewReader(fmt.Sprintf(`{"event_name":"x","n":%d}`, sent))
+		request, err := http.NewRequestWithContext(t.Context(), http.MethodPost, "http://"+s.HTTP+path, body)
+		require.NoError(t, err)
+		request.Header.Set("X-Forwarded-For", from)
+		for i := 0; i < len(headers); i += 2 {
+			request.Header.Set(headers[i], headers[i+1])
+		}
+		response, err := http.DefaultClient.Do(request)
+		require.NoError(t, err)
+		require.NoError(t, response.Body.Close())
+		return response.StatusCode
+	}
+	all, crm := []string{"X-Webhook-Secret", "the-secret-of-all"}, []string{"Authorization", "Bearer the-secret-of-crm"}
+	assert.Equal(t, 401, send("/v1/webhooks/crm", "203.0.113.1", all...), "webhook_auth")
+	assert.Equal(t, 200, send("/v1/webhooks/crm", "203.0.113.2", crm...))
+	assert.Equal(t, 403, send("/v1/webhooks/crm", "198.51.100.1", crm...), "webhook_sources of the account")
+	assert.Equal(t, 403, send("/v1/webhooks/sales", "192.0.2.1", all...), "webhook_sources")
+	assert.Equal(t, 200, send("/v1/webhooks/sales", "203.0.113.3", all...), "trusted_proxies")
+	limited := func(path string, from func(n int) string, headers ...string) func() bool {
+		return func() bool {
+			for n := range 200 {
+				if send(path, from(n), headers...) == http.StatusTooManyRequests {
+					return true
+				}
+			}
+			return false
+		}
+	}
+	assert.Condition(t, limited("/v1/webhooks/other", func(n int) string { return fmt.Sprintf("198.51.100.%d", n+2) }, all...),
+		"rate_limit_account: each comes from an address of its own")
+	assert.Condition(t, limited("/v1/nothing", func(int) string { return "203.0.113.4" }),
+		"rate_limit_address: none is for an account")
+}
+
+// So do the limits of connections.
+func TestConnectionsAreBoundedAsSetUp(t *testing.T) {
+	t.Parallel()
+	hold := func(s *service, count int) net.Conn {
+		t.Helper()
+		var last net.Conn
+		for n := range count + 1 {
+			conn, err := net.Dial("tcp", s.HTTP)
+			require.NoError(t, err)
+			t.Cleanup(func() { _ = conn.Close() })
+			require.NoError(t, conn.SetDeadline(time.Now().Add(patience)))
+			if last = conn; n == count {
+				break
+			}
+			_, err = io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+			require.NoError(t, err)
+			begin := make([]byte, len("HTTP/1.1 200"))
+			_, err = io.ReadFull(conn, begin)
+			require.NoError(t, err)
+			require.Equal(t, "HTTP/1.1 200", string(begin))
+		}
+		return last
+	}
+	all := startService(t, nil, "--max-connections", "16")
+	told, err := io.ReadAll(hold(all, 16))
+	require.NoError(t, err)
+	require.Contains(t, string(told), "503", "max_connections")
+
+	single := startService(t, nil, "--max-connections-address", "4")
+	told, err = io.ReadAll(hold(single, 4))
+	if err == nil { // or it was reset
+		require.Empty(t, told, "max_connections_address: without a word")
+	}
 }
