@@ -245,7 +245,8 @@ var table = []option{
 		key: "trusted_proxies", value: formNetwork,
 		help: "networks of the proxies whose X-Forwarded-For is believed; empty: nobody's is",
 		more: "A request comes from the last address in `X-Forwarded-For` that is not such a proxy's. From anybody else the header " +
-			"means nothing. It counts for `webhook_sources` and `rate_limit_address`, and for nothing else.",
+			"means nothing. It counts for `webhook_sources` and `rate_limit_address`. Where there is any, `listen` is not taken " +
+			"to be for this machine alone: see `read_tokens`.",
 	}, func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
 	field(option{
 		key: "rate_limit_address", value: formNumber, fallback: "0",
@@ -375,10 +376,10 @@ var table = []option{
 	list(option{
 		key: "api_keys", named: "api-key", value: "key",
 		help: "KEY for the account default, or ACCOUNT:KEY, that clients of the trigger API send; several may be valid",
-		more: "They send it as `Authorization: ApiKey KEY`. Without any the trigger API is open on the loopback interface and " +
-			"closed on any other. A list in the file; separated by commas or line breaks in the environment; a flag that may " +
-			"be repeated. As with `webhook_secret`, the file or the environment is the better place, and a key shorter than " +
-			"16 characters is warned about. A key has no blanks, and no colon of its own.",
+		more: "They send it as `Authorization: ApiKey KEY`. Without any the trigger API is open where reading takes " +
+			"nothing (see `read_tokens`), and closed otherwise. A list in the file; separated by commas or line breaks in the " +
+			"environment; a flag that may be repeated. As with `webhook_secret`, the file or the environment is the better place, " +
+			"and a key shorter than 16 characters is warned about. A key has no blanks, and no colon of its own.",
 	}, func(c *Config) *[]APIKey { return &c.APIKeys }, parseAPIKey, APIKey.String),
 	list(option{
 		key: "read_tokens", named: "read-token", value: "token",
@@ -401,6 +402,8 @@ var table = []option{
 			"account |\n" +
 			"| `triggers` | the trigger API: trigger and cancel, subscribers and topics, trying handlers; also as `ApiKey` |\n" +
 			"| `admin` | changing handlers, emptying the quarantine, closing a call by hand; also as `ApiKey` |\n\n" +
+			"As soon as there is any, on whatever address, whoever has none with the scope changes nothing, and the webhook secret " +
+			"does not do for what one of them is for. " +
 			"People can log in only with one that has the scope `read`; the session may what its scopes say. One with the scope " +
 			"`read` counts as one of " +
 			"`read_tokens`, and one with `triggers` or `admin` as one of `api_keys`, where it matters that there are any. A key of " +
