@@ -160,6 +160,20 @@ func TestHistoryIsImportedByTheCommand(t *testing.T) {
 	require.Equal(t, "c2b19c63-f17b-4726-b3a1-5b5046e887ef", all[0].Data.Call.CallUUID)
 }
 
+// What cannot be read is counted, and keeps nothing else out.
+func TestARecordOfHistoryThatCannotBeReadIsSaid(t *testing.T) {
+	t.Parallel()
+	pbx := pbxtest.New(t, pbxtest.Record{"start_time": "2020-08-25 16:24:45", "dialog_uuid": "Jan +48501502503"})
+	pbx.Put(recordsOfTheCall()...)
+	r := start(t, nil, "backfill", "--config", pbxSetUp(t, pbx), "--data-dir", t.TempDir(),
+		"--from", "2020-08-25T16:00:00Z", "--to", "2020-08-26")
+	require.Equal(t, exitFailure, r.wait())
+	require.Contains(t, r.stdout.text(), "3 records: 1 imported")
+	require.Contains(t, r.stdout.text(), ", 1 that cannot be read")
+	require.Contains(t, r.stderr.text(), "the log says which")
+	require.NotContains(t, r.stderr.text(), "48501502503")
+}
+
 func TestWithoutAPBXNobodyIsAsked(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil, "reconcile", "--data-dir", t.TempDir())

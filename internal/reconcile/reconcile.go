@@ -336,7 +336,8 @@ func (r *Reconciler) read(account string, page []json.RawMessage) []ingest.Recor
 	for _, body := range page {
 		record, err := dialog.DecodeRecord(body)
 		if err != nil {
-			r.cfg.Logger.Warn("the PBX gave a record that cannot be read; it is left out", "account", account, "error", err)
+			r.cfg.Logger.Warn("the PBX gave a record that cannot be read; it is left out", "account", account,
+				"dialog_uuid", record.DialogUUID, "start_time", record.Start, "error", err)
 			continue
 		}
 		records = append(records, ingest.Recorded{Record: &record, Body: body})
