@@ -30,9 +30,11 @@ const (
 	Lease = 5 * time.Minute
 	// askTime is how long asking may take; what is not done then is asked again when the lease is over.
 	askTime = 4 * time.Minute
-	// claimTime is how long asking about the calls of one claim takes at least, if every call is a request of its own. It
-	// is half of askTime because an answer may have several pages.
-	claimTime = askTime / 2
+	// claimTime is how long asking about the calls of one claim takes at least, if every call is a question of its own. It
+	// is three quarters of askTime because an answer may have several pages.
+	claimTime = askTime * 3 / 4
+	// requests is how many a question takes at least: one for the records, and one that says that there are no more.
+	requests = 2
 	// Later is how long calls wait that cannot be asked about because others are.
 	Later = time.Minute
 	// sweepEvery is how often calls that are open for long are looked for.
@@ -130,7 +132,7 @@ func (r *Reconciler) Claim(ctx context.Context, tx store.Tx, now time.Time, rows
 		if !r.Has(row.Account) {
 			continue
 		}
-		one := time.Second / time.Duration(max(1, r.cfg.PBXs[row.Account].Rate()))
+		one := requests * time.Second / time.Duration(max(1, r.cfg.PBXs[row.Account].Rate()))
 		if takes+one <= claimTime {
 			takes += one
 			calls = append(calls, store.Key{Account: row.Account, UUID: row.CallUUID})

@@ -23,7 +23,8 @@ func reconciled(r flow.Record) bool { return r.EndBasis == correlate.BasisReconc
 func TestAReapedCallIsRepaired(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bundle, _ everystore.Database) {
-		b.pbx.Put(slices.Concat(elsewhere(600), documented(), elsewhere(600))...)
+		others := elsewhere(1200)
+		b.pbx.Put(slices.Concat(others[:600], documented(), others[600:])...)
 		b.runner = b.start(t, b.st, b.engine, b.reconciler)
 		b.take(t, webhooks(t)[:6]...)
 		b.pass(t, 4*time.Hour) // reaped
@@ -39,7 +40,7 @@ func TestAReapedCallIsRepaired(t *testing.T) {
 		require.Equal(t, []string{"call_settled", "call_settled"}, events[len(events)-2:])
 		require.Equal(t, 1, count(events, "call_ended"), "it ended once")
 
-		require.Len(t, b.pbx.Requests(), 3, "1202 records are three pages")
+		require.Len(t, b.pbx.Requests(), 4, "1202 records are three pages, and then there are no more")
 		entries, err := b.st.Entries(t.Context(), store.Key{Account: account, UUID: callUUID})
 		require.NoError(t, err)
 		last := entries[len(entries)-1]
@@ -220,6 +221,6 @@ func TestOneInstanceAsks(t *testing.T) {
 		b.pass(t, 2*time.Minute)
 		b.eventually(t, reconciled)
 		b.pass(t, 10*time.Minute)
-		require.Len(t, b.pbx.Requests(), 1)
+		require.Len(t, b.pbx.Requests(), 2, "two records, and no more")
 	})
 }
