@@ -160,7 +160,9 @@ func (c *Client) read(body io.Reader) ([]json.RawMessage, error) {
 		return nil, unreached(err)
 	}
 	if int64(len(data)) > c.cfg.MaxBody {
-		return nil, &Error{Kind: KindAnswer, Reason: fmt.Sprintf("the answer is larger than %d bytes", c.cfg.MaxBody)}
+		return nil, &Error{
+			Kind: KindAnswer, Narrow: true, Reason: fmt.Sprintf("the answer is larger than %d bytes", c.cfg.MaxBody),
+		}
 	}
 	data = bytes.TrimSpace(data)
 	if len(data) > 0 && data[0] == '{' {

@@ -86,8 +86,10 @@ func (l *list) read(ctx context.Context) (reading, error) {
 			came[hash] = true
 		}
 		if received += len(records); received > maxRecords {
-			return did, l.client.fail(&Error{Kind: KindAnswer, Reason: fmt.Sprintf("there are more than %d records from %s to %s",
-				maxRecords, l.from, l.to)})
+			return did, l.client.fail(&Error{
+				Kind: KindAnswer, Narrow: true,
+				Reason: fmt.Sprintf("there are more than %d records from %s to %s", maxRecords, l.from, l.to),
+			})
 		}
 		if len(fresh) > 0 {
 			if err := l.each(fresh); err != nil {

@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -48,6 +49,16 @@ const (
 // pauses are how long is waited after the first, the second … question about a call that did not help. After the last of
 // them the call is not asked about any more.
 var pauses = []time.Duration{2 * time.Minute, 15 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour}
+
+// After a question that the PBX answered to nobody, a call waits as long again as it has waited since the one before, from
+// firstWait to longestWait, until the PBX answers: it says nothing about the call.
+const (
+	firstWait   = 2 * time.Minute
+	longestWait = time.Hour
+)
+
+// notAsked begins the reason of calls that were not asked about because the PBX had just failed with others.
+const notAsked = "not asked, because the PBX had just failed: "
 
 // fewAsks is how often the PBX is asked about a call of which the end is known and something else is missing.
 const fewAsks = 2
@@ -92,6 +103,9 @@ type Stats struct {
 	Failed  int64 // of these, for which it gave no records that can be used
 	Changed int64 // of these, that its records changed
 	Records int64 // records that told something new, of history too
+
+	Answered   int64 // questions, each about one or several calls, that the PBX answered
+	Unanswered int64 // questions that it did not, or with nothing that can be used
 }
 
 // New makes a Reconciler.
@@ -116,6 +130,8 @@ func (r *Reconciler) count(account string, more Stats) {
 	s.Failed += more.Failed
 	s.Changed += more.Changed
 	s.Records += more.Records
+	s.Answered += more.Answered
+	s.Unanswered += more.Unanswered
 	r.stats[account] = s
 }
 
@@ -222,7 +238,7 @@ func (r *Reconciler) askAccount(
 	if err := r.dropGone(ctx, gone, dry); err != nil {
 		return err
 	}
-	var refused error // a PBX that failed once is not asked on
+	var refused *refusal // a PBX that failed once is not asked on
 	for _, window := range windows(subjects) {
 		if refused == nil {
 			records, err := r.fetch(ctx, account, window)
@@ -230,20 +246,46 @@ func (r *Reconciler) askAccount(
 			case ctx.Err() != nil:
 				return fmt.Errorf("ask about calls: %w", context.Cause(ctx))
 			case err == nil:
+				r.count(account, Stats{Answered: 1})
 				if err := r.take(ctx, account, window.subjects, records, nil, dry, total); err != nil {
 					return err
 				}
 				continue
 			}
-			refused = err
+			r.count(account, Stats{Unanswered: 1})
+			refused = newRefusal(err)
 			r.cfg.Logger.Warn("the PBX could not be asked about calls; it is tried again later",
 				"account", account, "error", err)
 		}
 		if err := r.take(ctx, account, window.subjects, nil, refused, dry, total); err != nil {
 			return err
 		}
+		refused = refused.ofOthers()
 	}
 	return nil
+}
+
+// refusal is a question that the PBX did not answer, as one of its calls sees it.
+type refusal struct {
+	reason     string
+	retryAfter time.Duration
+	about      bool // it may be about what was asked for this call
+}
+
+func newRefusal(err error) *refusal {
+	refused := &refusal{reason: err.Error(), about: true}
+	if told, ok := errors.AsType[*pbxapi.Error](err); ok {
+		refused.retryAfter, refused.about = told.RetryAfter, told.Narrow
+	}
+	return refused
+}
+
+// ofOthers is the refusal as calls see it that were not asked about any more.
+func (r *refusal) ofOthers() *refusal {
+	if strings.HasPrefix(r.reason, notAsked) {
+		return r
+	}
+	return &refusal{reason: notAsked + r.reason, retryAfter: r.retryAfter}
 }
 
 // subjects reads the calls that are to be asked about; gone are those that there are not any more.
@@ -356,8 +398,8 @@ var errDry = errors.New("nothing is to be changed")
 // take puts records into the calls that they are of, and keeps how it went, in one transaction. refused says why the PBX
 // gave none.
 func (r *Reconciler) take(
-	ctx context.Context, account string, subjects []*subject, records []ingest.Recorded, refused error, dry bool,
-	total *Outcome,
+	ctx context.Context, account string, subjects []*subject, records []ingest.Recorded, refused *refusal,
+	dry bool, total *Outcome,
 ) error {
 	now := r.cfg.Now().UTC().Truncate(time.Microsecond)
 	var outcome Outcome
@@ -396,7 +438,7 @@ func (r *Reconciler) take(
 
 // conclude looks at what became of the calls and puts down whether they are asked about again.
 func (r *Reconciler) conclude(
-	ctx context.Context, tx store.Tx, now time.Time, subjects []*subject, refused error, outcome *Outcome,
+	ctx context.Context, tx store.Tx, now time.Time, subjects []*subject, refused *refusal, outcome *Outcome,
 ) error {
 	keys := make([]store.Key, 0, len(subjects))
 	for _, s := range subjects {
@@ -439,7 +481,7 @@ func (r *Reconciler) conclude(
 }
 
 // judge says how asking about a call went, and when it is to be asked about again; the zero time is never.
-func judge(s *subject, after store.Call, refused error, now time.Time) (store.Question, time.Time, error) {
+func judge(s *subject, after store.Call, refused *refusal, now time.Time) (store.Question, time.Time, error) {
 	question := s.question
 	question.Asked++
 	question.AskedAt, question.Reason = now, ""
@@ -469,9 +511,11 @@ func judge(s *subject, after store.Call, refused error, now time.Time) (store.Qu
 	}
 	var retryAfter time.Duration
 	if refused != nil {
-		question.Outcome, question.Reason = store.QuestionFailed, refused.Error()
-		if told, ok := errors.AsType[*pbxapi.Error](refused); ok {
-			retryAfter = told.RetryAfter
+		question.Outcome, question.Reason = store.QuestionFailed, refused.reason
+		retryAfter = refused.retryAfter
+		if asks > 0 && !refused.about {
+			question.Asked = s.question.Asked // it is not held against the call
+			return question, now.Add(max(wait(s.question, now), retryAfter)), nil
 		}
 		if asks > 0 {
 			asks = len(pauses) + 1 // the question itself was not answered
@@ -481,6 +525,14 @@ func judge(s *subject, after store.Call, refused error, now time.Time) (store.Qu
 		return question, time.Time{}, nil
 	}
 	return question, now.Add(max(pauses[question.Asked-1], retryAfter)), nil
+}
+
+// wait is how long a call waits for a PBX that answers nobody.
+func wait(before store.Question, now time.Time) time.Duration {
+	if before.Outcome != store.QuestionFailed {
+		return firstWait
+	}
+	return max(firstWait, min(2*now.Sub(before.AskedAt), longestWait))
 }
 
 // write runs a transaction.
