@@ -77,22 +77,33 @@ func cannotRepair(err error) error {
 func runReconcile(ctx context.Context, proc process, cfg config.Config, work reconcile.Repair) error {
 	bar := &workBar{err: proc.err, shown: isTerminal(proc.err)}
 	work.Progress = func(so reconcile.Outcome) { bar.show("calls", int64(so.Asked), 0) }
+	var problem error
+	work.Waiting = func(account string, until time.Time, so reconcile.Outcome) {
+		bar.clear()
+		_, err := fmt.Fprintf(proc.err, "The PBX of account %s wants to be left alone until %s; %d calls have been asked about. "+
+			"This goes on then by itself; interrupt it to leave it at that.\n", account, until.Format(time.RFC3339), so.Asked)
+		problem = errors.Join(problem, err)
+	}
 	var outcome reconcile.Outcome
 	err := app.Reconcile(ctx, cfg, newLogger(cfg, proc.err), func(ctx context.Context, r *reconcile.Reconciler) (err error) {
 		outcome, err = r.Repair(ctx, work)
 		return err //nolint:wrapcheck // it is told as it is
 	})
 	bar.clear()
-	if err != nil {
+	if err != nil && outcome.Asked == 0 {
 		return cannotRepair(err)
 	}
-	_, err = fmt.Fprintf(proc.out, "%d calls asked about: %d %s, %d unchanged, %d without a record that helps, %d failed; "+
+	_, printed := fmt.Fprintf(proc.out, "%d calls asked about: %d %s, %d unchanged, %d without a record that helps, %d failed; "+
 		"%d records taken\n", outcome.Asked, outcome.Changed, changed(work.DryRun), outcome.Unchanged, outcome.Missing,
 		outcome.Failed, outcome.Records)
-	if err != nil {
-		return fmt.Errorf("print result: %w", err)
-	}
-	if outcome.Failed > 0 {
+	switch problem = errors.Join(problem, printed); {
+	case err != nil:
+		return cannotRepair(err)
+	case problem != nil:
+		return fmt.Errorf("print result: %w", problem)
+	case outcome.Stopped > 0:
+		return errors.New("a PBX did not give its records, and was not asked about the other calls; the log says why")
+	case outcome.Failed > 0:
 		return errors.New("the PBX did not give its records; the log says why")
 	}
 	return nil

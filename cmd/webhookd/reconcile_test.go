@@ -180,3 +180,24 @@ func TestWithoutAPBXNobodyIsAsked(t *testing.T) {
 	require.Equal(t, exitUsage, r.wait())
 	require.Contains(t, r.stderr.text(), "no account has a pbx_api")
 }
+
+// Whoever repairs by hand is told what is waited for, and may leave it at that.
+func TestARepairByHandTellsWhatItWaitsFor(t *testing.T) {
+	t.Parallel()
+	pbx := pbxtest.New(t)
+	file, dir := pbxSetUp(t, pbx), t.TempDir()
+	s := startService(t, nil, "--config", file, "--data-dir", dir, "--ring-limit", "1h", "--call-limit", "1h")
+	for body := range strings.Lines(read(t, "webhooks.ndjson")) {
+		if !strings.Contains(body, `"dialog_create"`) {
+			post(t, s, strings.TrimSpace(body)) // their beginnings are lost
+		}
+	}
+	s.signal(syscall.SIGTERM)
+	require.Zero(t, s.wait())
+	pbx.Always(pbxtest.Status(429, "Retry-After", "3000"))
+	r := start(t, nil, "reconcile", "--config", file, "--data-dir", dir, "--since", "")
+	r.next(r.stderr, "wants to be left alone until")
+	r.signal(syscall.SIGINT)
+	require.NotZero(t, r.wait())
+	require.Contains(t, r.stderr.text(), "interrupt it to leave it at that")
+}

@@ -178,6 +178,9 @@ type Outcome struct {
 	Missing   int // no record that would help
 	Failed    int // no answer that can be used
 	Records   int // that told something new
+	// Stopped counts accounts whose PBX was not asked on because it answered nobody. Their other calls are not among those
+	// above.
+	Stopped int
 }
 
 func (o *Outcome) add(outcome string) {
@@ -199,10 +202,6 @@ func (o *Outcome) add(outcome string) {
 func (r *Reconciler) Ask(ctx context.Context, calls []store.Key) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	return r.ask(ctx, calls, false)
-}
-
-func (r *Reconciler) ask(ctx context.Context, calls []store.Key, dry bool) (Outcome, error) {
 	var total Outcome
 	byAccount := map[string][]store.Key{}
 	for _, call := range calls {
@@ -213,7 +212,7 @@ func (r *Reconciler) ask(ctx context.Context, calls []store.Key, dry bool) (Outc
 		if !r.Has(account) {
 			continue
 		}
-		if err := r.askAccount(ctx, account, byAccount[account], dry, &total); err != nil {
+		if _, err := r.askAccount(ctx, account, byAccount[account], false, &total); err != nil {
 			failed = errors.Join(failed, err)
 		}
 	}
@@ -228,41 +227,52 @@ type subject struct {
 	question store.Question
 }
 
+// askAccount asks about calls of one account. A PBX that failed once is not asked on: broken says why, and which calls got
+// no answer; it is nil if all did.
 func (r *Reconciler) askAccount(
 	ctx context.Context, account string, calls []store.Key, dry bool, total *Outcome,
-) error {
+) (broken *breakOff, err error) {
 	subjects, gone, err := r.subjects(ctx, account, calls)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := r.dropGone(ctx, gone, dry); err != nil {
-		return err
+		return nil, err
 	}
-	var refused *refusal // a PBX that failed once is not asked on
+	var refused *refusal
 	for _, window := range windows(subjects) {
-		if refused == nil {
-			records, err := r.fetch(ctx, account, window)
+		var records []ingest.Recorded
+		if broken == nil {
+			records, err = r.fetch(ctx, account, window)
 			switch {
 			case ctx.Err() != nil:
-				return fmt.Errorf("ask about calls: %w", context.Cause(ctx))
+				return nil, fmt.Errorf("ask about calls: %w", context.Cause(ctx))
 			case err == nil:
 				r.count(account, Stats{Answered: 1})
-				if err := r.take(ctx, account, window.subjects, records, nil, dry, total); err != nil {
-					return err
-				}
-				continue
+			default:
+				r.count(account, Stats{Unanswered: 1})
+				r.cfg.Logger.Warn("the PBX could not be asked about calls; it is tried again later",
+					"account", account, "error", err)
+				broken, refused = &breakOff{err: err}, newRefusal(err)
 			}
-			r.count(account, Stats{Unanswered: 1})
-			refused = newRefusal(err)
-			r.cfg.Logger.Warn("the PBX could not be asked about calls; it is tried again later",
-				"account", account, "error", err)
 		}
-		if err := r.take(ctx, account, window.subjects, nil, refused, dry, total); err != nil {
-			return err
+		if err := r.take(ctx, account, window.subjects, records, refused, dry, total); err != nil {
+			return nil, err
 		}
-		refused = refused.ofOthers()
+		if broken != nil {
+			refused = refused.ofOthers()
+			for _, s := range window.subjects {
+				broken.left = append(broken.left, s.key)
+			}
+		}
 	}
-	return nil
+	return broken, nil
+}
+
+// breakOff is why a PBX was not asked on, and about which calls it gave no answer.
+type breakOff struct {
+	err  error
+	left []store.Key
 }
 
 // refusal is a question that the PBX did not answer, as one of its calls sees it.

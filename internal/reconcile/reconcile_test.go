@@ -1,6 +1,8 @@
 package reconcile_test
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -239,6 +241,59 @@ func TestAQuestionThatBreaksThePBXKeepsNobodyUp(t *testing.T) {
 		outcome, err = b.reconciler.Ask(t.Context(), calls)
 		require.NoError(t, err)
 		require.Equal(t, reconcile.Outcome{Asked: 2, Failed: 1, Changed: 1, Records: 2}, outcome)
+	})
+}
+
+// manyCalls takes in calls that lack something, far enough apart to be asked about one by one.
+func (b *bundle) manyCalls(t *testing.T, n int) {
+	t.Helper()
+	for i := range n {
+		at := b.Now().Add(-time.Duration(i+1) * time.Hour).Format(time.DateTime)
+		b.take(t, fmt.Appendf(nil, `{"event_name":"dialog_create","event_time":%q,"dialog_uuid":%q,"direction":"OUTBOUND",`+
+			`"dialog_type":"EXTERNAL","state":"ringing"}`, at, leg(i)))
+	}
+	b.move(2 * time.Hour)
+}
+
+// By hand a PBX that is asked too often is left alone as long as it wants, which is told, and then asked about the rest.
+func TestARepairByHandWaitsForABusyPBXAndSaysSo(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bundle, _ everystore.Database) {
+		b.manyCalls(t, 300)
+		b.pbx.Before(func(request int) {
+			if request == 100 || request == 101 {
+				b.pbx.Next(pbxtest.Status(429, "Retry-After", "1"))
+			}
+		})
+		var waits []int
+		outcome, err := b.reconciler.Repair(t.Context(), reconcile.Repair{Waiting: func(of string, until time.Time, so reconcile.Outcome) {
+			require.Equal(t, account, of)
+			require.GreaterOrEqual(t, until.Sub(b.Now()), time.Second)
+			waits = append(waits, so.Asked)
+		}})
+		require.NoError(t, err)
+		require.Equal(t, reconcile.Outcome{Asked: 300, Unchanged: 300}, outcome)
+		require.Equal(t, []int{99, 99}, waits)
+		require.Len(t, b.pbx.Requests(), 302)
+
+		b.pbx.Always(pbxtest.Status(429, "Retry-After", "3600"))
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err = b.reconciler.Repair(ctx, reconcile.Repair{DryRun: true, Waiting: func(string, time.Time, reconcile.Outcome) { cancel() }})
+		require.ErrorIs(t, err, context.Canceled)
+		require.Len(t, b.pbx.Requests(), 303)
+	})
+}
+
+// A key that is not good is not tried with every page of calls.
+func TestARepairByHandStopsWhereThePBXRefuses(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bundle, _ everystore.Database) {
+		b.manyCalls(t, 300)
+		b.pbx.Always(pbxtest.Status(401))
+		outcome, err := b.reconciler.Repair(t.Context(), reconcile.Repair{DryRun: true})
+		require.NoError(t, err)
+		require.Equal(t, reconcile.Outcome{Asked: 256, Failed: 256, Stopped: 1}, outcome)
+		require.Len(t, b.pbx.Requests(), 1)
 	})
 }
 
