@@ -18,7 +18,7 @@ func boardSays(t *testing.T, url string) string {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	defer cancel()
-	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/v1/stream/calls", nil)
+	request, err := http.NewRequestWithContext(ctx, http.MethodGet, url+"/v1/stream/calls", http.NoBody)
 	require.NoError(t, err)
 	response, err := http.DefaultClient.Do(request)
 	require.NoError(t, err)

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -41,7 +42,7 @@ func TestTheLogHoldsNoNumberAndNoNameOfRecords(t *testing.T) {
 			"initial_application_info": map[string]any{"type": who, "data": map[string]any{"caller_dialog_uuid": who, "id": who}},
 		},
 	}
-	records := append(broken, odd...)
+	records := slices.Concat(broken, odd)
 	for _, record := range records {
 		record["start_time"] = "2020-08-25 16:24:45"
 	}

@@ -62,7 +62,7 @@ func connections(cfg config.Config) uint64 {
 	if cfg.InternalListen != "" {
 		addresses++
 	}
-	return addresses * uint64(max(0, cfg.MaxConnections)) //nolint:gosec // it is not negative
+	return addresses * uint64(max(0, cfg.MaxConnections))
 }
 
 // settle says of the embedded NATS server what its address tells: only where a webhookd listens it runs, and what else

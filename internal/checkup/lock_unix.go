@@ -12,7 +12,7 @@ import (
 // locked says whether some process has a lock on a file. It is asked only where a webhookd has the port that a service
 // of this set-up would need, so that none that starts just now can be kept from its lock by this.
 func locked(path string) (bool, error) {
-	file, err := os.Open(path) //nolint:gosec // it is the operator's
+	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		return false, nil
 	}

@@ -20,7 +20,7 @@ func TestAnErrorTellsTheFormOfAValueAndNotTheValue(t *testing.T) {
 		`"\u0141ukasz"`:                  `"\x0000xxxxx"`,
 		`48501502503`:                    `00000000000`,
 		`{"Jan":["Kotowski"]}`:           `{"xxx":["xxxxxxxx"]}`,
-		`"٤٨٥٠١ 電話 e\u0301"`:             `"00000 xx x\x0000"`,
+		`"٤٨٥٠١ Żółć e\u0301"`:           `"00000 xxxx x\x0000"`,
 		"\"\xff\xfe☎\"":                  `"???"`,
 		fmt.Sprintf(`"%090d"`, 50150250): `"000000000000000000000000000000000000000000000000000000000000000…`,
 	} {

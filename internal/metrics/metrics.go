@@ -277,7 +277,7 @@ type collector struct{ sources Sources }
 
 // questions are by account and result, so that one PBX that does not answer is not hidden by another one that does.
 var questions = prometheus.NewDesc("webhookd_reconcile_questions_total",
-	"Questions to PBXs, by account and by whether they were answered.", []string{"account", "result"}, nil)
+	"Questions to PBXs, by account and by whether they were answered.", []string{byAccount, "result"}, nil)
 
 func (m *metric) desc() *prometheus.Desc { return prometheus.NewDesc(m.name, m.help, nil, nil) }
 

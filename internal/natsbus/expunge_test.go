@@ -67,7 +67,8 @@ func TestEventsThatWereTakenOffStayOff(t *testing.T) {
 	defer cancel()
 	looked := 0
 	all := func([]byte) bool {
-		if looked++; looked == 11 {
+		looked++
+		if looked == 11 {
 			cancel()
 		}
 		return true

@@ -28,7 +28,8 @@ func (c *Client) Dialogs(ctx context.Context, from, to dialog.Time, each func(pa
 		case err != nil:
 			return err
 		case one.stuck:
-			if stuck++; stuck == 2 {
+			stuck++
+			if stuck == 2 {
 				return c.fail(&Error{Kind: KindAnswer, Reason: "the same page came twice: the PBX does not heed offset"})
 			}
 		case !one.repeats || n > 0 && one.fresh == 0:
