@@ -86,23 +86,27 @@ func runBackfill(ctx context.Context, proc process, cfg config.Config, work reco
 		})
 	bar.clear()
 	if !begun {
-		return cannotWork(cfg, err, "use Postgres to do this while it runs")
+		return cannotWork(cfg, err, besideReconcile)
 	}
 	words := "imported"
 	if work.DryRun {
 		words = "would be imported"
 	}
 	_, printed := fmt.Fprintf(proc.out, "%d records: %d %s (%d of dialogs that were not known), %d known already, "+
-		"%d that nothing links to a call, %d of dialogs that go on, %d of dialogs that retention removed\n",
-		sum.Records, sum.Taken, words, sum.New, sum.Known, sum.Unplaced, sum.Open, sum.Removed)
+		"%d that nothing links to a call, %d of dialogs that go on, %d of dialogs that retention removed, "+
+		"%d that cannot be read\n",
+		sum.Records, sum.Taken, words, sum.New, sum.Known, sum.Unplaced, sum.Open, sum.Removed, sum.Unreadable)
 	if err != nil {
 		if _, ok := errors.AsType[*pbxapi.Error](err); ok {
 			return fmt.Errorf("%w; what was imported stays, and the same command goes on from there", err)
 		}
-		return cannotWork(cfg, err, "use Postgres to do this while it runs")
+		return cannotWork(cfg, err, besideReconcile)
 	}
 	if printed != nil {
 		return fmt.Errorf("print result: %w", printed)
+	}
+	if sum.Unreadable > 0 {
+		return errors.New("records that cannot be read are left out; the log says which, and why")
 	}
 	return nil
 }

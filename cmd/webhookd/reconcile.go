@@ -65,9 +65,19 @@ func askable(cfg config.Config, account string) error {
 	return &usageError{fmt.Sprintf("the account %s has no pbx_api in the configuration file", account)}
 }
 
+// besideReconcile is what there is to do instead of stopping the service.
+const besideReconcile = "use Postgres to do this while it runs"
+
 func runReconcile(ctx context.Context, proc process, cfg config.Config, work reconcile.Repair) error {
 	bar := &workBar{err: proc.err, shown: isTerminal(proc.err)}
 	work.Progress = func(so reconcile.Outcome) { bar.show("calls", int64(so.Asked), 0) }
+	var problem error
+	work.Waiting = func(account string, until time.Time, so reconcile.Outcome) {
+		bar.clear()
+		_, err := fmt.Fprintf(proc.err, "The PBX of account %s wants to be left alone until %s; %d calls have been asked about. "+
+			"This goes on then by itself; interrupt it to leave it at that.\n", account, until.Format(time.RFC3339), so.Asked)
+		problem = errors.Join(problem, err)
+	}
 	var outcome reconcile.Outcome
 	err := app.Reconcile(ctx, cfg, newLogger(cfg, proc.err), store.Existing.Dry(work.DryRun),
 		func(ctx context.Context, r *reconcile.Reconciler) (err error) {
@@ -75,17 +85,21 @@ func runReconcile(ctx context.Context, proc process, cfg config.Config, work rec
 			return err //nolint:wrapcheck // it is told as it is
 		})
 	bar.clear()
-	if err != nil {
-		return cannotWork(cfg, err, "use Postgres to do this while it runs")
+	if err != nil && outcome.Asked == 0 {
+		return cannotWork(cfg, err, besideReconcile)
 	}
 	sayDatabase(proc, cfg)
-	_, err = fmt.Fprintf(proc.out, "%d calls asked about: %d %s, %d unchanged, %d without a record that helps, %d failed; "+
+	_, printed := fmt.Fprintf(proc.out, "%d calls asked about: %d %s, %d unchanged, %d without a record that helps, %d failed; "+
 		"%d records taken, %d of dialogs that retention removed\n", outcome.Asked, outcome.Changed, changed(work.DryRun),
 		outcome.Unchanged, outcome.Missing, outcome.Failed, outcome.Records, outcome.Removed)
-	if err != nil {
-		return fmt.Errorf("print result: %w", err)
-	}
-	if outcome.Failed > 0 {
+	switch problem = errors.Join(problem, printed); {
+	case err != nil:
+		return cannotWork(cfg, err, besideReconcile)
+	case problem != nil:
+		return fmt.Errorf("print result: %w", problem)
+	case outcome.Stopped > 0:
+		return errors.New("a PBX did not give its records, and was not asked about the other calls; the log says why")
+	case outcome.Failed > 0:
 		return errors.New("the PBX did not give its records; the log says why")
 	}
 	return nil

@@ -58,7 +58,7 @@ func newRecord(proc process) *cobra.Command {
 		sayDatabase(proc, cfg)
 		said := fmt.Sprintf("%d webhooks recorded", result.Webhooks)
 		if result.Own > 0 {
-			said += fmt.Sprintf("; %d entries left out that are no webhooks (made-up closes, settling)", result.Own)
+			said += fmt.Sprintf("; %d entries left out that are no webhooks (made-up closes, settling, records of the PBX)", result.Own)
 		}
 		_, _ = fmt.Fprintln(proc.err, said)
 		return nil

@@ -90,6 +90,9 @@ func (g *group) compare(ctx context.Context) error {
 		return err
 	}
 	for _, change := range changes {
+		if change.JournalID == 0 {
+			continue // what handlers published: it does not come out of the journal
+		}
 		key := store.Key{Account: change.Account, UUID: change.CallUUID}
 		was.events[key] = append(was.events[key], change.Events...)
 	}
