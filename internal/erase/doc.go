@@ -62,12 +62,9 @@ type Stream interface {
 func (s *Service) finder(number string) (id string, find person.Finder, err error) {
 	id, ok := person.Canonical(number, s.Region)
 	if !ok {
-		return "", nil, fmt.Errorf("%w: it has three digits or more, and nothing but digits, spaces and + - . / ( )", ErrNumber)
+		return "", nil, fmt.Errorf("%w: it has three digits or more, between them nothing but spaces and + - . / ( ) _", ErrNumber)
 	}
-	return id, func(text string) (string, bool) {
-		found, ok := person.Canonical(text, s.Region)
-		return "", ok && found == id
-	}, nil
+	return id, person.ByNumber(id, s.Region), nil
 }
 
 // found is where a person is in the journal.
@@ -163,7 +160,11 @@ func (s *Service) lookForNames(ctx context.Context, leg store.Leg, numbers perso
 		if entries[i].DialogUUID != leg.DialogUUID {
 			continue
 		}
-		for _, name := range person.NamesOf(entries[i].Body, numbers) {
+		names, err := ingest.NamesOn(leg, entries[i].Body, numbers)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
 			f.names[name] = true
 		}
 	}

@@ -208,7 +208,7 @@ func (e *eraser) put(ctx context.Context, tx store.Tx, secret []byte, id string)
 }
 
 func (e *eraser) marks(guard *person.Guard, id string) []string {
-	marks := []string{guard.NumberMark(e.account, id)}
+	marks := []string{guard.NumberMark(e.account, id), guard.TailMark(e.account, id)}
 	if e.key != "" {
 		marks = append(marks, e.key)
 	}
