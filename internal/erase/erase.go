@@ -103,6 +103,9 @@ func (s *Service) Erase(ctx context.Context, account, number string, dryRun bool
 	if _, err := s.look(ctx, account, numbers, e.found); err != nil {
 		return Certificate{}, err
 	}
+	if err := s.lookAtRows(ctx, account, numbers, e.found); err != nil {
+		return Certificate{}, err
+	}
 	if err := e.begin(ctx, id); err != nil {
 		return Certificate{}, err
 	}
