@@ -174,3 +174,17 @@ func TestMarksOfAnErasure(t *testing.T) {
 		require.Contains(t, all, "tail:")
 	})
 }
+
+// The certificate names what may hold a number and is not looked at.
+func TestACertificateSaysWhatMayBeLeft(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		certificate, err := setup(t, database).Erase(t.Context(), "acme", "501502503", true)
+		require.NoError(t, err)
+		text, err := json.Marshal(certificate.NotReached)
+		require.NoError(t, err)
+		for _, place := range []string{"*.corrupt", "last error", "transaction ids", "topics"} {
+			require.Contains(t, string(text), place)
+		}
+	})
+}
