@@ -169,7 +169,7 @@ func (e *eraser) begin(ctx context.Context, id string) error {
 		GuardUntil: now.Add(GuardFor),
 	}
 	secret := random(sha256.Size)
-	e.key = person.KeyPrefix + hex.EncodeToString(random(16))
+	e.key = person.KeyPrefix + hex.EncodeToString(random(person.KeySize))
 	if !e.dryRun {
 		err := e.Store.Write(ctx, func(tx store.Tx) (err error) {
 			if err := tx.ForgetMarks(ctx, now); err != nil {

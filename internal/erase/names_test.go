@@ -12,6 +12,7 @@ import (
 	"webhookd/internal/correlate"
 	"webhookd/internal/erase"
 	"webhookd/internal/flow"
+	"webhookd/internal/person"
 	"webhookd/internal/store"
 	"webhookd/internal/store/everystore"
 )
@@ -160,7 +161,7 @@ func TestColumnsOfBareNumbersAreTexts(t *testing.T) {
 	})
 }
 
-// An erasure keeps by what a number is soon told from others.
+// An erasure keeps by what a number is soon told from others, and a key that is long enough.
 func TestMarksOfAnErasure(t *testing.T) {
 	t.Parallel()
 	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
@@ -172,6 +173,7 @@ func TestMarksOfAnErasure(t *testing.T) {
 		require.Len(t, kept[0].Marks, 3)
 		all := strings.Join(kept[0].Marks, "\n")
 		require.Contains(t, all, "tail:")
+		require.Regexp(t, person.KeyPrefix+`[0-9a-f]{64}\b`, all)
 	})
 }
 

@@ -21,6 +21,10 @@ const Prefix = "erased-"
 // texts apart. When it is forgotten, nobody can find a name by its ending.
 const KeyPrefix = "key:"
 
+// KeySize is how many bytes the key of the endings has, which is hexadecimal in the mark. One that an earlier version made
+// has fewer, and its endings are shorter.
+const KeySize = 32
+
 // tailPrefix begins the mark of a number's last digits. Most texts that may be a number are told from it by these alone;
 // else it would have to be worked out what number each is, which takes a hundred times as long.
 const tailPrefix = "tail:"
@@ -169,5 +173,11 @@ func (g *Guard) NumbersAndNames(account string) Finder {
 
 // ending tells the ways of writing a number, and the names of a person, apart.
 func (g *Guard) ending(pseudonym, text string) string {
-	return "-" + g.mark(g.keys[pseudonym], text)[:4]
+	const short, long = 4, 12
+	key := g.keys[pseudonym]
+	digits := short
+	if len(key) >= len(KeyPrefix)+hex.EncodedLen(KeySize) {
+		digits = long
+	}
+	return "-" + g.mark(key, text)[:digits]
 }

@@ -1,6 +1,7 @@
 package person_test
 
 import (
+	"fmt"
 	"strings"
 	"testing"
 
@@ -128,6 +129,28 @@ func TestANumberThatIsAKeyGoes(t *testing.T) {
 	again, changed := person.Bytes(got, numbers)
 	require.False(t, changed)
 	require.Equal(t, got, again)
+}
+
+// Endings are so long that no two texts of a person ever get the same one; those of a person whom an earlier version erased
+// stay as they are.
+func TestEndingsTellTextsApart(t *testing.T) {
+	t.Parallel()
+	for key, digits := range map[string]int{strings.Repeat("01", person.KeySize): 12, strings.Repeat("01", 16): 4} {
+		g := person.NewGuard([]byte("secret"), "PL")
+		marks := []string{g.NumberMark("acme", "+48501502503"), person.KeyPrefix + key}
+		for i := range 2000 {
+			marks = append(marks, g.NameMark("acme", fmt.Sprint("Jan ", i)))
+		}
+		g.Add(pseudonym, marks)
+		all, seen := g.NumbersAndNames("acme"), map[string]bool{}
+		for i := range 2000 {
+			got, ok := all(fmt.Sprint("Jan ", i))
+			require.True(t, ok)
+			require.Len(t, got, len(pseudonym)+1+digits)
+			seen[got] = true
+		}
+		require.Equal(t, digits == 12, len(seen) == 2000, "%d", len(seen))
+	}
 }
 
 // The rule that a colon between digits makes no number is no other than that of calls.
