@@ -127,10 +127,21 @@ func inOrders(first, middle, last string) []string {
 	return names
 }
 
-// isTheirs says whether a text is one of the numbers, or holds it.
+// isTheirs says whether a text is one of the numbers, or holds it, or what numbers find in its place.
 func isTheirs(text string, numbers Finder) bool {
-	_, found := inMember(text, numbers, word)
-	return found
+	if _, found := numbers(text); found {
+		return true
+	}
+	if _, found := inMember(text, numbers, word); found {
+		return true
+	}
+	for part, ok := nextPseudonym(text); ok; part, ok = nextPseudonym(text) {
+		if _, found := numbers(text[part.from:part.to]); found {
+			return true
+		}
+		text = text[part.to:]
+	}
+	return false
 }
 
 // clean leaves out what is no name, is found as a number anyway, or stands for somebody already.

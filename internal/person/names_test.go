@@ -1,6 +1,7 @@
 package person_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -124,4 +125,24 @@ func TestColleaguesKeepTheirNames(t *testing.T) {
 	got, changed := person.Member("anonymous.display_name", "Pani Anna", all)
 	require.True(t, changed)
 	require.Equal(t, "Pani #", endings.ReplaceAllString(got, "#"))
+}
+
+// Whoever finds what stands in the number's place finds the names beside that, too.
+func TestNamesBesideAPseudonymAreFound(t *testing.T) {
+	t.Parallel()
+	numbers := guard(t).Numbers("acme")
+	find := func(text string) (string, bool) {
+		if strings.HasPrefix(text, pseudonym) {
+			return text, true
+		}
+		return numbers(text)
+	}
+	for body, want := range map[string][]string{
+		`{"self_target":"` + pseudonym + `","self_name":"Jan"}`:                     {"Jan"},
+		`{"self_target":"erased-000000000000","self_name":"Jan"}`:                   {},
+		`{"peer_target":"tel:` + pseudonym + `-9c07;ext=5","peer_firstname":"Jan"}`: {"Jan"},
+		`{"phone":"` + pseudonym + `-9c07","name":"Jan"}`:                           {"Jan"},
+	} {
+		require.ElementsMatch(t, want, person.Names([]byte(body), find), body)
+	}
 }

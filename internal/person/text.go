@@ -48,21 +48,17 @@ func inMember(text string, find Finder, may holding) (string, bool) {
 
 // aroundPseudonyms changes what stands between pseudonyms.
 func aroundPseudonyms(text string, find Finder, in func(string, Finder) (string, bool)) (string, bool) {
-	from := strings.Index(text, Prefix)
-	if from < 0 {
+	part, ok := nextPseudonym(text)
+	if !ok {
 		return in(text, find)
 	}
 	var out strings.Builder
 	changed := false
-	for ; from >= 0; from = strings.Index(text, Prefix) {
-		to := from + len(Prefix)
-		for to < len(text) && strings.IndexByte("0123456789abcdef-", text[to]) >= 0 {
-			to++
-		}
-		segment, hit := in(text[:from], find)
+	for ; ok; part, ok = nextPseudonym(text) {
+		segment, hit := in(text[:part.from], find)
 		changed = changed || hit
-		out.WriteString(segment + text[from:to])
-		text = text[to:]
+		out.WriteString(segment + text[part.from:part.to])
+		text = text[part.to:]
 	}
 	segment, hit := in(text, find)
 	out.WriteString(segment)
@@ -71,6 +67,19 @@ func aroundPseudonyms(text string, find Finder, in func(string, Finder) (string,
 
 // span is a part of a text.
 type span struct{ from, to int }
+
+// nextPseudonym finds what stands for somebody in a text.
+func nextPseudonym(text string) (part span, ok bool) {
+	from := strings.Index(text, Prefix)
+	if from < 0 {
+		return span{}, false
+	}
+	to := from + len(Prefix)
+	for to < len(text) && strings.IndexByte("0123456789abcdef-", text[to]) >= 0 {
+		to++
+	}
+	return span{from, to}, true
+}
 
 // replacer puts pseudonyms into a text from left to right.
 type replacer struct {
