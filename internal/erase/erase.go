@@ -60,10 +60,8 @@ func (s *Service) Erase(ctx context.Context, account, number string, dryRun bool
 	if err := e.journal(ctx); err != nil {
 		return Certificate{}, err
 	}
-	for _, table := range store.PersonTables {
-		if err := e.table(ctx, table); err != nil {
-			return Certificate{}, fmt.Errorf("erase from %s: %w", table, err)
-		}
+	if err := e.tables(ctx); err != nil {
+		return Certificate{}, err
 	}
 	e.stream(ctx)
 	return e.certificate, e.certify(ctx)

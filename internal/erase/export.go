@@ -63,7 +63,7 @@ func (s *Service) Export(ctx context.Context, account, number string) (Export, e
 	}
 	for _, table := range store.PersonTables {
 		list := []ExportedRow{}
-		err := s.rows(ctx, account, table, func(row store.PersonRow) error {
+		_, err := s.rows(ctx, account, table, "", func(row store.PersonRow) error {
 			if _, hit := rewritten(row, numbers); !hit {
 				return nil
 			}
