@@ -153,6 +153,8 @@ type PersonWriter interface {
 	ErasureSecret(ctx context.Context, fresh []byte) ([]byte, error)
 	// PutErasure writes an erasure, new or known by ID. Every instance that writes afterwards knows it.
 	PutErasure(ctx context.Context, erasure Erasure) error
+	// AddErasureMarks adds marks to those of an erasure, unless they were removed. Every instance that writes afterwards knows them.
+	AddErasureMarks(ctx context.Context, id string, marks []string) error
 	// GuardedErasures gives the erasures whose GuardUntil is later than a moment, and the secret; nil if there is none. Their
 	// certificates are left out.
 	GuardedErasures(ctx context.Context, after time.Time) ([]Erasure, []byte, error)
