@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
@@ -63,10 +64,8 @@ func (s *Service) Erase(ctx context.Context, account, number string, dryRun bool
 	if err := e.journal(ctx); err != nil {
 		return Certificate{}, err
 	}
-	for _, table := range store.PersonTables {
-		if err := e.table(ctx, table); err != nil {
-			return Certificate{}, fmt.Errorf("erase from %s: %w", table, err)
-		}
+	if err := e.tables(ctx); err != nil {
+		return Certificate{}, err
 	}
 	e.stream(ctx)
 	return e.certificate, e.certify(ctx)
@@ -147,18 +146,46 @@ func (e *eraser) newNames(f *found) (marks []string) {
 	return marks
 }
 
-// learn lets the person be recognised by names that were found since, if there are any.
+// learn lets the person be recognised by names that were found since, and says whether there are any. Names that webhooks
+// have told meanwhile are among them: whoever took these in has kept their marks.
 func (e *eraser) learn(ctx context.Context, f *found) (learnt bool, err error) {
-	marks := slices.DeleteFunc(e.newNames(f), func(mark string) bool { return slices.Contains(e.erasure.Marks, mark) })
-	if len(marks) == 0 {
-		return false, nil
+	names := e.newNames(f)
+	if e.dryRun {
+		return e.add(names), nil
 	}
+	err = e.write(ctx, func(tx store.Tx) error {
+		learnt = false
+		others, err := e.marksOfOthers(ctx, tx)
+		if err != nil {
+			return err
+		}
+		if learnt = e.add(append(others, names...)); !learnt {
+			return nil
+		}
+		return tx.AddErasureMarks(ctx, e.erasure.ID, e.erasure.Marks)
+	})
+	return learnt, err
+}
+
+// add adds marks to those that the person is recognised by, and says whether any is new.
+func (e *eraser) add(marks []string) (learnt bool) {
+	marks = slices.DeleteFunc(marks, func(mark string) bool {
+		return slices.Contains(e.erasure.Marks, mark) || strings.HasPrefix(mark, person.KeyPrefix)
+	})
 	e.erasure.Marks = sortedOnce(append(marks, e.erasure.Marks...))
 	e.guard.Add(e.erasure.Pseudonym, marks)
-	if e.dryRun {
-		return true, nil
+	return len(marks) > 0
+}
+
+// marksOfOthers gives the marks of the person that the store has, this erasure's among them.
+func (e *eraser) marksOfOthers(ctx context.Context, tx store.Tx) (marks []string, err error) {
+	known, _, err := tx.GuardedErasures(ctx, e.erasure.At)
+	for _, one := range known {
+		if one.Account == e.account && one.Pseudonym == e.erasure.Pseudonym {
+			marks = append(marks, one.Marks...)
+		}
 	}
-	return true, e.write(ctx, func(tx store.Tx) error { return tx.PutErasure(ctx, e.erasure) })
+	return marks, err
 }
 
 // lookAgain finds, by the pseudonym, what an earlier erasure has found: events of these calls may still be on their way,
@@ -209,7 +236,14 @@ func (e *eraser) certify(ctx context.Context) error {
 	if e.Logger != nil {
 		e.Logger.Info("erased a person", "account", e.account, "erasure", e.erasure.ID, "calls", e.certificate.Calls)
 	}
-	return e.write(ctx, func(tx store.Tx) error { return tx.PutErasure(ctx, e.erasure) })
+	return e.write(ctx, func(tx store.Tx) error {
+		others, err := e.marksOfOthers(ctx, tx)
+		if err != nil {
+			return err
+		}
+		e.add(others)
+		return tx.PutErasure(ctx, e.erasure)
+	})
 }
 
 func random(n int) []byte {

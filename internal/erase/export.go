@@ -68,7 +68,7 @@ func (s *Service) Export(ctx context.Context, account, number string) (Export, e
 	}
 	for _, table := range store.PersonTables {
 		list := []ExportedRow{}
-		err := s.rows(ctx, account, table, func(row store.PersonRow) error {
+		_, err := s.rows(ctx, account, table, "", func(row store.PersonRow) error {
 			if _, hit := rewritten(row, e.find(row.Values...)); hit {
 				list = append(list, exportedRow(table, row))
 			}

@@ -17,7 +17,7 @@ var tellingNames = []store.PersonTable{store.PersonSubscribers, store.PersonTrig
 // lookAtRows finds the names, and addresses, that stand beside the number in rows of these tables.
 func (s *Service) lookAtRows(ctx context.Context, account string, numbers person.Finder, f *found) error {
 	for _, table := range tellingNames {
-		err := s.rows(ctx, account, table, func(row store.PersonRow) error {
+		_, err := s.rows(ctx, account, table, "", func(row store.PersonRow) error {
 			if _, hit := rewritten(row, numbers); !hit {
 				return nil
 			}

@@ -2,34 +2,69 @@ package erase
 
 import (
 	"context"
+	"fmt"
 	"regexp"
 
 	"webhookd/internal/person"
 	"webhookd/internal/store"
 )
 
-// rows goes through a table of an account.
-func (s *Service) rows(ctx context.Context, account string, table store.PersonTable, each func(store.PersonRow) error) error {
-	after := ""
+// rows goes through a table of an account, from behind a row on ("": all of it), and says which one was the last.
+func (s *Service) rows(
+	ctx context.Context, account string, table store.PersonTable, after string, each func(store.PersonRow) error,
+) (last string, err error) {
 	for size := pageSize; size == pageSize; {
 		page, err := s.Store.PersonRows(ctx, account, table, after, pageSize)
 		if err != nil {
-			return err
+			return after, err
 		}
 		if size = len(page); size > 0 {
 			after = page[size-1].Key
 		}
 		for _, row := range page {
 			if err := each(row); err != nil {
-				return err
+				return after, err
 			}
+		}
+	}
+	return after, nil
+}
+
+// tables goes through the further tables. A trigger that fires meanwhile makes rows in tables, or parts of them, that were
+// gone through by then, and so does what comes of it. Each does so in one transaction, and leaves rows in the outbox: so
+// that is looked at last, and everything once more until nothing is found.
+func (e *eraser) tables(ctx context.Context) error {
+	sent := "" // the last row of the outbox that was looked at
+	for again, first := true, true; again; first = false {
+		again = false
+		for _, table := range store.PersonTables {
+			if !first && !acted(table) {
+				continue
+			}
+			after := ""
+			if table == store.PersonOutbox {
+				after = sent
+			}
+			changed, last, err := e.table(ctx, table, after)
+			if err != nil {
+				return fmt.Errorf("erase from %s: %w", table, err)
+			}
+			if table == store.PersonOutbox {
+				sent = last
+			}
+			again = again || changed && acted(table) && !e.dryRun
 		}
 	}
 	return nil
 }
 
-// table goes through a further table.
-func (e *eraser) table(ctx context.Context, table store.PersonTable) error {
+// acted says whether what is done in its time, a trigger, a request or a page of a broadcast, reads or makes rows of a table.
+func acted(table store.PersonTable) bool {
+	return table != store.PersonQuarantine && table != store.PersonAnswers
+}
+
+// table goes through a further table from behind a row on, and says whether anything was changed, and which row was the last.
+func (e *eraser) table(ctx context.Context, table store.PersonTable, after string) (changed bool, last string, err error) {
 	var keys []string
 	flush := func(least int) error {
 		if len(keys) < least {
@@ -37,19 +72,21 @@ func (e *eraser) table(ctx context.Context, table store.PersonTable) error {
 		}
 		count, err := e.rewrite(ctx, table, keys)
 		e.count(string(table), count)
+		changed = changed || count != TableCount{}
 		keys = keys[:0]
 		return err
 	}
-	err := e.rows(ctx, e.account, table, func(row store.PersonRow) error {
+	last, err = e.rows(ctx, e.account, table, after, func(row store.PersonRow) error {
 		if _, hit := rewritten(row, e.find(row.Values...)); hit {
 			keys = append(keys, row.Key)
 		}
 		return flush(rowBatch)
 	})
 	if err != nil {
-		return err
+		return changed, last, err
 	}
-	return flush(1)
+	err = flush(1)
+	return changed, last, err
 }
 
 // rewrite takes the person out of rows, and counts those of which it did. They are read again in the transaction that

@@ -120,6 +120,9 @@ func (i *Ingest) write(ctx context.Context, pieces []*Piece) error {
 func (i *Ingest) transact(ctx context.Context, pieces []*Piece) error {
 	for _, p := range pieces {
 		p.Entry.Duplicate = false // of an earlier try
+		if err := p.restore(); err != nil {
+			return err
+		}
 	}
 	now := i.cfg.Now().UTC()
 	return i.cfg.Store.Write(ctx, func(tx store.Tx) (err error) {

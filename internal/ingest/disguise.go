@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,6 +20,7 @@ type guard struct {
 
 	pseudonyms map[string][][]byte    // by account
 	latest     map[string]dialog.Time // the latest erasure of a person, by pseudonym
+	erasure    map[string]string      // the one that is kept longest, by pseudonym
 	until      time.Time              // when the first of them is to be forgotten; zero if there is none
 }
 
@@ -36,7 +38,7 @@ func (e *Engine) guarded(ctx context.Context, tx store.Tx, now time.Time) (*guar
 	}
 	g := &guard{
 		Guard:      person.NewGuard(secret, e.Rules.DefaultRegion),
-		pseudonyms: map[string][][]byte{}, latest: map[string]dialog.Time{},
+		pseudonyms: map[string][][]byte{}, latest: map[string]dialog.Time{}, erasure: map[string]string{},
 	}
 	for _, erasure := range erasures {
 		g.Add(erasure.Pseudonym, erasure.Marks)
@@ -44,6 +46,7 @@ func (e *Engine) guarded(ctx context.Context, tx store.Tx, now time.Time) (*guar
 		if g.until.IsZero() || erasure.GuardUntil.Before(g.until) {
 			g.until = erasure.GuardUntil
 		}
+		g.erasure[erasure.Pseudonym] = erasure.ID
 		g.latest[erasure.Pseudonym] = max(g.latest[erasure.Pseudonym], dialog.TimeOf(erasure.At))
 	}
 	m.guard, m.guardTurn = g, before
@@ -57,54 +60,135 @@ func (g *guard) holds(now time.Time) bool {
 
 // disguise takes persons who were erased out of webhooks, and the PBX's own records, of their calls that come only now. A
 // webhook that was taken in before becomes the body that it was made into then, and so is a duplicate. What tells of a call
-// that began after the erasure is left as it is.
-func (e *Engine) disguise(ctx context.Context, tx store.Tx, now time.Time, pieces []*Piece) error {
+// that began after the erasure is left as it is. What it has learnt is to be taken out of what is there, see takeOut, when
+// the pieces have been written.
+func (e *Engine) disguise(ctx context.Context, tx store.Tx, now time.Time, pieces []*Piece) (*learnt, error) {
 	g, err := e.guarded(ctx, tx, now)
 	if err != nil || g.Empty() {
-		return err
+		return nil, err
+	}
+	pieces = slices.DeleteFunc(slices.Clone(pieces), func(p *Piece) bool {
+		return p.Entry.Origin != store.OriginPBX && p.Entry.Origin != store.OriginReconciled || len(g.pseudonyms[p.Entry.Account]) == 0
+	})
+	l := &learnt{
+		guard: g, told: map[*Piece]bool{}, concerned: map[*Piece]map[string]bool{}, names: map[[2]string]bool{},
+		calls: map[store.Key]bool{},
+	}
+	if err := e.learn(ctx, tx, l, pieces); err != nil {
+		return nil, err
 	}
 	for _, p := range pieces {
-		if p.Entry.Origin != store.OriginPBX && p.Entry.Origin != store.OriginReconciled || len(g.pseudonyms[p.Entry.Account]) == 0 {
+		if !l.told[p] && len(l.names) == 0 {
 			continue
 		}
 		if _, hit := person.Bytes(p.Entry.Body, g.NumbersAndNames(p.Entry.Account)); !hit {
 			continue
 		}
-		concerned, err := e.concerns(ctx, tx, g, p)
+		concerned, err := e.concerns(ctx, tx, l, p)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		if len(concerned) == 0 {
 			continue
 		}
-		body, hit := person.Bytes(p.Entry.Body, g.NumbersAndNamesOf(p.Entry.Account, func(pseudonym string) bool {
-			return concerned[pseudonym]
-		}))
+		find := g.NumbersAndNamesOf(p.Entry.Account, func(pseudonym string) bool { return concerned[pseudonym] })
+		body, hit := person.Bytes(p.Entry.Body, find)
 		if !hit {
 			continue
 		}
-		// An erasure that has not come so far, or broke off, has left the body as it came: then it is a duplicate of that.
-		there, err := tx.Journaled(ctx, p.Entry.Account, [][32]byte{p.Entry.SHA256})
+		before, err := cameAs(ctx, tx, g, p, find)
 		if err != nil {
-			return fmt.Errorf("look for journal entry: %w", err)
+			return nil, err
 		}
-		if len(there) > 0 {
-			continue
+		if before != nil {
+			body = before
 		}
 		if err := p.rewrite(body); err != nil {
-			return err
+			return nil, err
 		}
 	}
-	return nil
+	return l, nil
+}
+
+// cameAs gives the body that the journal has of a piece that was taken in before; nil if it was not. That need not be what
+// it would become now: an erasure has perhaps not come so far, or broke off, or not all names were known then.
+func cameAs(ctx context.Context, tx store.Tx, g *guard, p *Piece, find person.Finder) ([]byte, error) {
+	bodies := [][]byte{p.Entry.Body}
+	if p.Evidence == nil {
+		bodies = append(bodies, g.earlier(p, find)...)
+	}
+	hashes := make([][32]byte, len(bodies))
+	for i, body := range bodies {
+		hashes[i] = hashOf(p.Entry.Origin, body)
+	}
+	there, err := tx.Journaled(ctx, p.Entry.Account, hashes)
+	if err != nil {
+		return nil, fmt.Errorf("look for journal entry: %w", err)
+	}
+	for i, body := range bodies {
+		if slices.Contains(there, hashes[i]) {
+			return body, nil
+		}
+	}
+	if p.Evidence == nil {
+		return nil, nil
+	}
+	entries, err := entriesOfDialog(ctx, tx, p)
+	for i := range entries {
+		if entries[i].Origin == p.Entry.Origin && entries[i].Rank == rankOf(p.Entry) {
+			return entries[i].Body, nil
+		}
+	}
+	return nil, err
+}
+
+// fewNames is how many names of a body are looked at when it is asked what it became before some of them were known.
+const fewNames = 5
+
+// earlier gives what a piece would have become while only some of its names were known. For what tells of a dialog the
+// journal's entries of that are looked at instead.
+func (g *guard) earlier(p *Piece, find person.Finder) (bodies [][]byte) {
+	numbers := g.Numbers(p.Entry.Account)
+	var names []string
+	person.Bytes(p.Entry.Body, func(text string) (string, bool) {
+		found, ok := find(text)
+		if _, number := numbers(text); ok && !number && len(names) < fewNames && !slices.Contains(names, text) {
+			names = append(names, text)
+		}
+		return found, ok
+	})
+	for some := range 1 << len(names) {
+		body, _ := person.Bytes(p.Entry.Body, func(text string) (string, bool) {
+			if at := slices.Index(names, text); at >= 0 && some>>at&1 == 0 {
+				return "", false
+			}
+			return find(text)
+		})
+		bodies = append(bodies, body)
+	}
+	return bodies
+}
+
+// entriesOfDialog gives the journal entries of the dialog that a piece is about.
+func entriesOfDialog(ctx context.Context, tx store.Tx, p *Piece) ([]store.Entry, error) {
+	entries, err := tx.EntriesOf(ctx, []store.Key{{Account: p.Entry.Account, UUID: p.Evidence.UUID}})
+	if err != nil {
+		return nil, fmt.Errorf("read journal: %w", err)
+	}
+	return slices.DeleteFunc(entries, func(entry store.Entry) bool { return entry.DialogUUID != p.Evidence.UUID }), nil
 }
 
 // concerns gives, by pseudonym, the persons who were erased of whom a webhook tells that is of what was known before: those
 // whose numbers it names, and those of its call. Without one that was erased after it, and without a call of one, there are
 // none: then it is of something new.
-func (e *Engine) concerns(ctx context.Context, tx store.Tx, g *guard, p *Piece) (map[string]bool, error) {
-	account := p.Entry.Account
+func (e *Engine) concerns(ctx context.Context, tx store.Tx, l *learnt, p *Piece) (map[string]bool, error) {
+	if concerned, ok := l.concerned[p]; ok {
+		return concerned, nil
+	}
+	account, g := p.Entry.Account, l.guard
 	_, known := person.Bytes(p.Entry.Body, g.erasedAfter(account, p.Entry.EventTime))
 	concerned := map[string]bool{}
+	l.concerned[p] = concerned
 	if p.Evidence != nil {
 		named := Named(account, p.Evidence)
 		keys := make([]store.Key, 0, len(named))
@@ -154,6 +238,22 @@ func (g *guard) erasedAfter(account string, at dialog.Time) person.Finder {
 		}
 		return "", false
 	}
+}
+
+// restore gives a webhook's piece the body back that it came with, which an earlier try has rewritten.
+func (p *Piece) restore() error {
+	if p.received == nil || bytes.Equal(p.Entry.Body, p.received) {
+		return nil
+	}
+	webhook, err := dialog.Decode(p.received)
+	if err != nil {
+		return fmt.Errorf("read webhook: %w", err)
+	}
+	p.Entry.Body, p.Entry.SHA256, p.Entry.Rank = p.received, webhook.SHA256, [32]byte{}
+	if webhook.Kind != dialog.Other {
+		p.Evidence = correlate.NewLeg(&webhook)
+	}
+	return nil
 }
 
 // rewrite gives a piece another body, and its evidence the rank of the body that came.

@@ -110,9 +110,17 @@ func NamedIn(entry *store.Entry) (named, dialogs []string, err error) {
 // their order. Duplicates, and what names something that retention has removed, change nothing. It returns the store's
 // errors, and correlate.ErrEvidence when what is stored of a leg cannot be read.
 func (e *Engine) Apply(ctx context.Context, tx store.Tx, now time.Time, pieces []*Piece) error {
-	if err := e.disguise(ctx, tx, now, pieces); err != nil {
+	names, err := e.disguise(ctx, tx, now, pieces)
+	if err != nil {
 		return err
 	}
+	if err := e.apply(ctx, tx, now, pieces); err != nil {
+		return err
+	}
+	return e.takeOut(ctx, tx, names)
+}
+
+func (e *Engine) apply(ctx context.Context, tx store.Tx, now time.Time, pieces []*Piece) error {
 	entries := make([]*store.Entry, len(pieces))
 	for i, p := range pieces {
 		entries[i] = p.Entry

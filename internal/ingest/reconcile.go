@@ -62,17 +62,28 @@ func (r *Reconciled) Add(other Reconciled) {
 func (e *Engine) Reconcile(
 	ctx context.Context, tx store.Tx, now time.Time, account, event string, records []Recorded,
 ) (Reconciled, error) {
-	var result Reconciled
 	if len(records) == 0 {
-		return result, nil
+		return Reconciled{}, nil
 	}
 	pieces := make([]*Piece, 0, len(records))
 	for _, one := range records {
 		pieces = append(pieces, recordPiece(account, event, now, one))
 	}
-	if err := e.disguise(ctx, tx, now, pieces); err != nil {
-		return result, err
+	names, err := e.disguise(ctx, tx, now, pieces)
+	if err != nil {
+		return Reconciled{}, err
 	}
+	result, err := e.reconcile(ctx, tx, now, pieces, records)
+	if err != nil {
+		return Reconciled{}, err
+	}
+	return result, e.takeOut(ctx, tx, names)
+}
+
+func (e *Engine) reconcile(
+	ctx context.Context, tx store.Tx, now time.Time, pieces []*Piece, records []Recorded,
+) (result Reconciled, err error) {
+	account := pieces[0].Entry.Account
 	removed, err := withRemoved(ctx, tx, pieces)
 	if err != nil {
 		return result, err

@@ -11,17 +11,18 @@ import (
 // PersonTable is a table, beside journal, legs and calls, whose rows may hold something of a person.
 type PersonTable string
 
-// The tables, in the order in which they are gone through.
+// The tables, in the order in which they are gone through: of what is done in its time, what it comes of first, and the
+// outbox, which gets what comes of it, last.
 const (
-	PersonOutbox      PersonTable = "outbox"
-	PersonTriggers    PersonTable = "triggers"
-	PersonRequests    PersonTable = "requests"
-	PersonBroadcasts  PersonTable = "broadcasts"
-	PersonMarks       PersonTable = "cancel_marks"
 	PersonSubscribers PersonTable = "subscribers"
 	PersonTopics      PersonTable = "topic_subscribers"
+	PersonBroadcasts  PersonTable = "broadcasts"
+	PersonTriggers    PersonTable = "triggers"
+	PersonRequests    PersonTable = "requests"
+	PersonMarks       PersonTable = "cancel_marks"
 	PersonAnswers     PersonTable = "idempotent_answers"
 	PersonQuarantine  PersonTable = "quarantine"
+	PersonOutbox      PersonTable = "outbox"
 )
 
 // PersonColumn is a column of a PersonTable that may hold something of a person.
@@ -99,10 +100,10 @@ var PersonColumns = map[PersonTable][]PersonColumn{
 	PersonQuarantine: {{Name: "body", Bytes: true}, {Name: "reason"}},
 }
 
-// PersonTables are all of them.
+// PersonTables are all of them, in that order.
 var PersonTables = []PersonTable{
-	PersonOutbox, PersonTriggers, PersonRequests, PersonBroadcasts, PersonMarks, PersonSubscribers, PersonTopics, PersonAnswers,
-	PersonQuarantine,
+	PersonSubscribers, PersonTopics, PersonBroadcasts, PersonTriggers, PersonRequests, PersonMarks, PersonAnswers,
+	PersonQuarantine, PersonOutbox,
 }
 
 // PersonRow is one row of a PersonTable.
@@ -152,6 +153,8 @@ type PersonWriter interface {
 	ErasureSecret(ctx context.Context, fresh []byte) ([]byte, error)
 	// PutErasure writes an erasure, new or known by ID. Every instance that writes afterwards knows it.
 	PutErasure(ctx context.Context, erasure Erasure) error
+	// AddErasureMarks adds marks to those of an erasure, unless they were removed. Every instance that writes afterwards knows them.
+	AddErasureMarks(ctx context.Context, id string, marks []string) error
 	// GuardedErasures gives the erasures whose GuardUntil is later than a moment, and the secret; nil if there is none. Their
 	// certificates are left out.
 	GuardedErasures(ctx context.Context, after time.Time) ([]Erasure, []byte, error)

@@ -95,6 +95,14 @@ on conflict (id) do update set marks = excluded.marks, guard_until = excluded.gu
 		string(erasure.Certificate))
 }
 
+// AddErasureMarks implements [store.PersonWriter].
+func (t *tx) AddErasureMarks(ctx context.Context, id string, marks []string) error {
+	t.touched = true // whoever writes next looks again
+	return t.exec(ctx, "add marks of erasure", `
+update erasures set marks = array(select distinct mark collate "C" from unnest(marks || $2::text[]) as mark order by 1)
+where id = $1 and marks is not null`, id, pq.StringArray(marks))
+}
+
 type erasureRow struct {
 	ID          string         `db:"id"`
 	Account     string         `db:"account"`

@@ -95,6 +95,23 @@ func (t *tx) PutErasure(ctx context.Context, erasure store.Erasure) error {
 	})
 }
 
+const addMarks = `
+update erasures set marks = (
+    select json_group_array(value) from (
+        select value from json_each(erasures.marks) union select value from json_each(?2) order by value))
+where id = ?1 and marks is not null`
+
+// AddErasureMarks implements [store.PersonWriter].
+func (t *tx) AddErasureMarks(ctx context.Context, id string, marks []string) error {
+	const doing = "add marks of erasure"
+	t.touched = true // whoever writes next looks again
+	more, err := json.Marshal(marks)
+	if err != nil {
+		return t.fail(doing, err)
+	}
+	return each(ctx, t, doing, addMarks, []string{id}, func(id string) []any { return []any{id, string(more)} })
+}
+
 type erasureRow struct {
 	ID          string  `db:"id"`
 	Account     string  `db:"account"`

@@ -261,6 +261,34 @@ var personTests = []test{
 		require.Equal(t, []store.Erasure{two}, kept)
 	}},
 
+	{"adds marks to an erasure until they are forgotten", func(t *testing.T, b *bundle) {
+		kept := store.Erasure{
+			ID: "1", Account: acme, At: now, Pseudonym: "erased-1", Marks: []string{"a", "c"}, GuardUntil: now.Add(time.Hour),
+			Certificate: []byte(`{"id":"1"}`),
+		}
+		var before, own string
+		b.change(t, func(tx store.Tx) error { return tx.PutErasure(b.ctx, kept) })
+		b.change(t, func(tx store.Tx) error {
+			own, _ = tx.Turn()
+			require.NoError(t, tx.AddErasureMarks(b.ctx, "nobody's", []string{"x"}))
+			return tx.AddErasureMarks(b.ctx, "1", []string{"d", "b", "c"})
+		})
+		b.change(t, func(tx store.Tx) error { _, before = tx.Turn(); return nil })
+		require.Equal(t, own, before, "whoever writes next looks again")
+		there, err := b.Erasures(b.ctx, acme)
+		require.NoError(t, err)
+		kept.Marks = []string{"a", "b", "c", "d"}
+		require.Equal(t, []store.Erasure{kept}, there)
+		b.change(t, func(tx store.Tx) error {
+			_, err := tx.ForgetMarks(b.ctx, now.Add(time.Hour))
+			require.NoError(t, err)
+			return tx.AddErasureMarks(b.ctx, "1", []string{"e"})
+		})
+		there, err = b.Erasures(b.ctx, acme)
+		require.NoError(t, err)
+		require.Empty(t, there[0].Marks)
+	}},
+
 	{"tells whoever writes next that a person was erased", func(t *testing.T, b *bundle) {
 		var before, own string
 		b.change(t, func(tx store.Tx) error {
