@@ -26,7 +26,8 @@ func (*Server) guardForm(c *fiber.Ctx) error {
 		return &problem{kind: kindBodyTooLarge, detail: "A form may have up to " + strconv.Itoa(formLimit) +
 			" bytes, and this one is larger. Nothing was done."}
 	}
-	if kind, _, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType)); len(body) > 0 && (err != nil || kind != fiber.MIMEApplicationForm) {
+	kind, _, err := mime.ParseMediaType(c.Get(fiber.HeaderContentType))
+	if len(body) > 0 && (err != nil || kind != fiber.MIMEApplicationForm) {
 		return &problem{kind: kindMediaType, detail: "The body is no " + fiber.MIMEApplicationForm + ", which is what the pages " +
 			"send. Nothing was done."}
 	}
