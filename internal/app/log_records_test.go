@@ -20,6 +20,7 @@ import (
 	"webhookd/internal/dialog"
 	"webhookd/internal/pbxapi/pbxtest"
 	"webhookd/internal/reconcile"
+	"webhookd/internal/store"
 )
 
 // What the PBX's records hold is as personal as what its webhooks hold: where one cannot be read, the log tells which one
@@ -55,7 +56,7 @@ func TestTheLogHoldsNoNumberAndNoNameOfRecords(t *testing.T) {
 	log := &logged{}
 	logger := slog.New(slog.NewJSONHandler(log, nil))
 	var sum reconcile.HistorySum
-	require.NoError(t, app.Reconcile(t.Context(), cfg, logger, func(ctx context.Context, r *reconcile.Reconciler) (err error) {
+	require.NoError(t, app.Reconcile(t.Context(), cfg, logger, store.Make, func(ctx context.Context, r *reconcile.Reconciler) (err error) {
 		sum, err = r.Backfill(ctx, reconcile.History{
 			Account: "default",
 			From:    dialog.TimeOf(time.Date(2020, 8, 25, 16, 0, 0, 0, time.UTC)), To: dialog.TimeOf(time.Date(2020, 8, 25, 17, 0, 0, 0, time.UTC)),
