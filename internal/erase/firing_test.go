@@ -130,19 +130,19 @@ func TestATriggerThatFiresMeanwhileLeavesNobodyBehind(t *testing.T) {
 		const number, triggers = "48501200101", 12
 		b, d := handled(t, database, number, triggers)
 		before, waiting := b.naming(t, "outbox", number), b.naming(t, "triggers", number)
-		store := &firing{Store: b.Store, t: t, d: d, number: number, at: time.Now()}
+		meanwhile := &firing{Store: b.Store, t: t, d: d, number: number, at: time.Now()}
 		service := *b.Service
-		service.Store = store
+		service.Store = meanwhile
 		certificate, err := service.Erase(t.Context(), "acme", number, false)
 		require.NoError(t, err)
-		require.Greater(t, store.fired, 1, "triggers have fired")
+		require.Greater(t, meanwhile.fired, 1, "triggers have fired")
 		all := b.everything(t, "acme")
 		for _, text := range []string{number, "Jan Próbny"} {
 			requireGone(t, all, text, "fired meanwhile")
 		}
-		require.Equal(t, erase.TableCount{Rewritten: waiting + store.armed}, certificate.Tables["triggers"])
-		require.Equal(t, erase.TableCount{Rewritten: before + store.named}, certificate.Tables["outbox"])
-		require.NotZero(t, store.named, "what has fired named the number")
+		require.Equal(t, erase.TableCount{Rewritten: waiting + meanwhile.armed}, certificate.Tables["triggers"])
+		require.Equal(t, erase.TableCount{Rewritten: before + meanwhile.named}, certificate.Tables["outbox"])
+		require.NotZero(t, meanwhile.named, "what has fired named the number")
 		again, err := b.Erase(t.Context(), "acme", number, false)
 		require.NoError(t, err)
 		require.Empty(t, again.Tables)

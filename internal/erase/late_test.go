@@ -1,6 +1,7 @@
 package erase_test
 
 import (
+	"context"
 	"fmt"
 	"regexp"
 	"slices"
@@ -138,6 +139,46 @@ func TestAWebhookIsADuplicateWhateverWasLearntSince(t *testing.T) {
 		require.NoError(t, err)
 		requireGone(t, b.everything(t, "acme"), name, "erased again")
 		require.Zero(t, b.take(t, "acme", early...), "sent again")
+		b.requireRebuilt(t)
+	})
+}
+
+// meanwhile is a store of an erasure that lets something happen once, when a table is read.
+type meanwhile struct {
+	store.Store
+	happens func()
+}
+
+func (m *meanwhile) PersonRows(
+	ctx context.Context, account string, table store.PersonTable, after string, limit int,
+) ([]store.PersonRow, error) {
+	if happens := m.happens; happens != nil {
+		m.happens = nil
+		happens()
+	}
+	return m.Store.PersonRows(ctx, account, table, after, limit)
+}
+
+// A name that a webhook tells while an erasure goes on is still known when that has ended.
+func TestANameThatIsToldDuringAnErasureIsNotForgotten(t *testing.T) {
+	t.Parallel()
+	everystore.Each(t, nil, func(t *testing.T, database everystore.Database) {
+		const number, name = "48501200101", "Jan Nowy"
+		b := setup(t, database)
+		b.take(t, "acme", outside(theirLeg, number, "", ""))
+		service := *b.Service
+		service.Store = &meanwhile{Store: b.Store, happens: func() {
+			require.Equal(t, 1, b.take(t, "acme", anonymous(theirLeg, name, "")))
+		}}
+		_, err := service.Erase(t.Context(), "acme", number, false)
+		require.NoError(t, err)
+		late := update(theirLeg, "04", `,"note":"`+name+`"`)
+		require.Equal(t, 1, b.take(t, "acme", late))
+		requireGone(t, b.everything(t, "acme"), name, "late")
+		kept, err := b.Erasures(t.Context(), "acme")
+		require.NoError(t, err)
+		require.Len(t, kept[0].Marks, 3, "the number, the key and the name")
+		require.Zero(t, b.take(t, "acme", late, anonymous(theirLeg, name, "")), "sent again")
 		b.requireRebuilt(t)
 	})
 }

@@ -68,7 +68,8 @@ func (e *Engine) disguise(ctx context.Context, tx store.Tx, now time.Time, piece
 		return nil, err
 	}
 	pieces = slices.DeleteFunc(slices.Clone(pieces), func(p *Piece) bool {
-		return p.Entry.Origin != store.OriginPBX && p.Entry.Origin != store.OriginReconciled || len(g.pseudonyms[p.Entry.Account]) == 0
+		told := p.Entry.Origin == store.OriginPBX || p.Entry.Origin == store.OriginReconciled
+		return !told || len(g.pseudonyms[p.Entry.Account]) == 0
 	})
 	l := &learnt{
 		guard: g, told: map[*Piece]bool{}, concerned: map[*Piece]map[string]bool{}, names: map[[2]string]bool{},

@@ -56,21 +56,9 @@ func (e *Engine) learn(ctx context.Context, tx store.Tx, l *learnt, pieces []*Pi
 			if err != nil {
 				return err
 			}
-			recognised := l.guard.NumbersAndNamesOf(account, func(one string) bool { return one == pseudonym })
-			for _, name := range names {
-				if _, ok := recognised(name); ok {
-					continue
-				}
-				e.memory.guard = nil // it is changed, and the transaction may fail
-				mark := l.guard.NameMark(account, name)
-				l.guard.Add(pseudonym, []string{mark})
-				marks[pseudonym] = append(marks[pseudonym], mark)
-				l.names[[2]string{account, name}] = true
-				if p.Evidence != nil {
-					for _, id := range Named(account, p.Evidence) {
-						l.calls[store.Key{Account: account, UUID: id}] = true
-					}
-				}
+			if fresh := l.add(p, pseudonym, names); len(fresh) > 0 {
+				e.memory.guard = nil // it was changed, and the transaction may fail
+				marks[pseudonym] = append(marks[pseudonym], fresh...)
 			}
 		}
 	}
@@ -80,6 +68,27 @@ func (e *Engine) learn(ctx context.Context, tx store.Tx, l *learnt, pieces []*Pi
 		}
 	}
 	return nil
+}
+
+// add adds names that a piece tells of a person, and gives the marks of those that were not known.
+func (l *learnt) add(p *Piece, pseudonym string, names []string) (marks []string) {
+	account := p.Entry.Account
+	known := l.guard.NumbersAndNamesOf(account, func(one string) bool { return one == pseudonym })
+	for _, name := range names {
+		if _, ok := known(name); ok {
+			continue
+		}
+		mark := l.guard.NameMark(account, name)
+		l.guard.Add(pseudonym, []string{mark})
+		marks = append(marks, mark)
+		l.names[[2]string{account, name}] = true
+	}
+	if len(marks) > 0 && p.Evidence != nil {
+		for _, id := range Named(account, p.Evidence) {
+			l.calls[store.Key{Account: account, UUID: id}] = true
+		}
+	}
+	return marks
 }
 
 // tellings gives what is known of the dialogs of those pieces that may tell a name, or whose it is.

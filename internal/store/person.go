@@ -149,11 +149,17 @@ type PersonWriter interface {
 	RewriteRows(ctx context.Context, account string, table PersonTable, rows []PersonRow) error
 	// DropRows removes rows of an account's table; those that are not there are no error.
 	DropRows(ctx context.Context, account string, table PersonTable, keys []string) error
+	ErasureWriter
+}
+
+// ErasureWriter is what a transaction keeps of erasures.
+type ErasureWriter interface {
 	// ErasureSecret gives the installation's secret, which is made of fresh where there is none yet.
 	ErasureSecret(ctx context.Context, fresh []byte) ([]byte, error)
 	// PutErasure writes an erasure, new or known by ID. Every instance that writes afterwards knows it.
 	PutErasure(ctx context.Context, erasure Erasure) error
-	// AddErasureMarks adds marks to those of an erasure, unless they were removed. Every instance that writes afterwards knows them.
+	// AddErasureMarks adds marks to those of an erasure, unless they were removed. Every instance that writes afterwards
+	// knows them.
 	AddErasureMarks(ctx context.Context, id string, marks []string) error
 	// GuardedErasures gives the erasures whose GuardUntil is later than a moment, and the secret; nil if there is none. Their
 	// certificates are left out.
