@@ -25,7 +25,7 @@ const accountsKey = "accounts"
 
 // secretKeys are the keys of which the value in the configuration file may be, or hold, a secret.
 var secretKeys = []string{
-	"webhook_secret", "api_keys", "read_tokens", "tokens", accountsKey, "database_url", "nats_url", "resthooks", "nats_users",
+	webhookSecretKey, "api_keys", "read_tokens", "tokens", accountsKey, "database_url", "nats_url", "resthooks", "nats_users",
 }
 
 // accountsHoldSecrets says whether a secret of an account is written where the account is.

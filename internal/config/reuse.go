@@ -6,6 +6,8 @@ import (
 	"strconv"
 )
 
+const webhookSecretKey = "webhook_secret"
+
 // webhookSecret is a secret that senders of webhooks know.
 type webhookSecret struct {
 	text  string
@@ -18,12 +20,12 @@ type webhookSecret struct {
 func (c Config) webhookSecrets() []webhookSecret {
 	var all []webhookSecret
 	for i, secret := range c.WebhookSecrets {
-		all = append(all, webhookSecret{secret.Reveal(), "webhook_secret", "number " + strconv.Itoa(i+1) + " of webhook_secret", ""})
+		all = append(all, webhookSecret{secret.Reveal(), webhookSecretKey, "number " + strconv.Itoa(i+1) + " of webhook_secret", ""})
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.Accounts)) {
 		for i, auth := range c.Accounts[name].WebhookAuth {
 			place := "number " + strconv.Itoa(i+1) + " of webhook_auth of account " + name
-			all = append(all, webhookSecret{auth.Secret.Reveal(), "accounts", place, name})
+			all = append(all, webhookSecret{auth.Secret.Reveal(), accountsKey, place, name})
 		}
 	}
 	return all

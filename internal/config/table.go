@@ -201,7 +201,7 @@ var table = []option{
 		help: "name of the request header that carries the shared secret",
 	}, func(c *Config) *string { return &c.WebhookHeader }, parseHeader, quote),
 	list(option{
-		key: "webhook_secret", value: "secret",
+		key: webhookSecretKey, value: "secret",
 		help: "shared secret that the PBX sends; several may be valid at once",
 		more: "It is asked for where webhooks come in, and on any address but loopback also where calls are read. A list in the " +
 			"file; separated by commas or line breaks in the environment; a flag that may be repeated. " +
@@ -386,9 +386,10 @@ var table = []option{
 		help: "TOKEN, or ACCOUNT:TOKEN for one account only, with which calls may be read; several may be valid",
 		more: "Clients send it as `Authorization: Bearer TOKEN`; people log in with it at `/login`. Who may " +
 			"read with and without any is in [http-api.md](http-api.md#reading); without any, nobody can look at the pages at an " +
-			"address that others can reach, unless there are `api_keys`. A token that is taken away ends the sessions that began with it. A list in the file; separated by commas or line breaks " +
-			"in the environment; a flag that may be repeated. As with `webhook_secret`, the file or the environment is the better " +
-			"place, and a token shorter than 16 characters is warned about. A token has no blanks, and no colon of its own.",
+			"address that others can reach, unless there are `api_keys`. A token that is taken away ends the sessions that began " +
+			"with it. A list in the file; separated by commas or line breaks in the environment; a flag that may be repeated. As " +
+			"with `webhook_secret`, the file or the environment is the better place, and a token shorter than 16 characters is " +
+			"warned about. A token has no blanks, and no colon of its own.",
 	}, func(c *Config) *[]ReadToken { return &c.ReadTokens }, parseReadToken, ReadToken.String),
 	{
 		key: "tokens", value: "list", fileOnly: true,

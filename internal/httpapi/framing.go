@@ -8,8 +8,8 @@ import (
 
 // refuseFraming refuses a request of which two readers might see different ends: a proxy before this server could take part
 // of its body for the next request, or the other way round, and somebody's request would be answered to somebody else. The
-// engine guesses where RFC 9112, sections 2.2, 3.2, 5 and 6, lets a server refuse. The connection ends with the answer, so nothing
-// that follows on it is read.
+// engine guesses where RFC 9112, sections 2.2, 3.2, 5 and 6, lets a server refuse. The connection ends with the answer, so
+// nothing that follows on it is read.
 func (s *Server) refuseFraming(c *fiber.Ctx) error {
 	header := &c.Request().Header
 	if why := misframed(header.RawHeaders(), header.IsHTTP11()); why != "" {

@@ -24,8 +24,9 @@ type library struct{ log *slog.Logger }
 func (l library) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelWarn }
 
 // Handle implements [slog.Handler].
-func (l library) Handle(ctx context.Context, record slog.Record) error { //nolint:gocritic // slog hands it over by value
-	l.log.WarnContext(ctx, "set-up of traces in OpenTelemetry's own environment variables (OTEL_…) cannot be used", "at", record.Message)
+func (l library) Handle(ctx context.Context, record slog.Record) error {
+	l.log.WarnContext(ctx, "set-up of traces in OpenTelemetry's own environment variables (OTEL_…) cannot be used",
+		"at", record.Message)
 	return nil
 }
 

@@ -12,7 +12,7 @@ import (
 )
 
 // A header that was written with a colon is told of, and not shown: it is a secret.
-func TestHeadersThatCannotBeReadAreNotShown(t *testing.T) { //nolint:paralleltest // it sets the environment
+func TestHeadersThatCannotBeReadAreNotShown(t *testing.T) {
 	t.Setenv("OTEL_EXPORTER_OTLP_HEADERS", "Authorization: Bearer Hunter2")
 	t.Setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "Hunter3")
 	var log bytes.Buffer
