@@ -44,8 +44,9 @@ var notReached = []NotReached{
 	{"readers of the stream and of call-outs", "What left webhookd is with whoever got it.", "Ask them."},
 	{"backups and replicas of the database", "They are copies.", "As long as they are kept."},
 	{
-		"free space of the database", "A database does not overwrite what it frees: dead rows, write-ahead logs.",
-		"Until it is used again; VACUUM (FULL) gives it back.",
+		"free space of the database, and of the bucket calls",
+		"Neither overwrites what it frees: dead rows, write-ahead logs, entries of calls that were replaced.",
+		"Until it is used again; VACUUM (FULL) gives that of the database back.",
 	},
 	{"the spool", "Webhooks that wait there while the database is away are rewritten when they are taken in.", "Until then."},
 	{
