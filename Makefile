@@ -69,7 +69,7 @@ fixtures: build ## Post every recorded webhook in fixtures/ to the webhookd that
 
 .PHONY: test
 test: ## Run all tests, on a real Postgres (WEBHOOKD_TEST_DATABASE_URL, or a throw-away one), NATS and Chromium
-	scripts/with-promtool scripts/with-chromium scripts/with-axe scripts/with-postgres go test ./...
+	scripts/with-promtool scripts/with-chromium scripts/with-axe scripts/with-postgres go test -timeout 30m ./...
 
 .PHONY: race
 race: ## Run all tests with the race detector, but those of plain and e2e
@@ -151,10 +151,9 @@ sizing: ## Measure what calls take on disk and in memory, on both stores, and ke
 	mv bin/sizing.tsv docs/benchmarks/raw/sizing.tsv
 
 .PHONY: bench-micro
-bench-micro: ## Run Go's benchmarks, for benchstat, and keep what they say in docs/benchmarks/raw/micro.txt
-	mkdir -p bin docs/benchmarks/raw
+bench-micro: ## Run Go's benchmarks, for benchstat; what they say goes to bin/micro.txt
+	mkdir -p bin
 	scripts/with-postgres go test -run '^$$' -bench . -benchmem -count $(COUNT) -timeout 1h $(BENCHED) > bin/micro.txt
-	mv bin/micro.txt docs/benchmarks/raw/micro.txt
 
 .PHONY: release
 release: ## Make what is handed out: archives, .deb, .rpm, SBOMs and sums for linux on amd64 and arm64, in bin/release
@@ -169,8 +168,9 @@ deploy: ## Check the compose file and the manifests for Kubernetes: schemas, typ
 	cd deploy/check && go vet ./... && go test -count=1 ./...
 
 .PHONY: package
-package: ## Install, serve, upgrade, remove and purge the .deb on a throw-away Debian, with systemd and without (root)
+package: ## Install, serve, upgrade, remove and purge the .deb on a throw-away Debian, with systemd and without; also the .rpm (root)
 	scripts/try-deb
+	scripts/try-rpm
 
 .PHONY: image
 image: ## Build the image by its Dockerfile and have it serve, without a daemon or a registry (root, after package)
@@ -205,6 +205,7 @@ docs: ## Write the documents that are made from the code
 	go test ./internal/config -run TestTheReferenceIsInStep -update
 	go test ./internal/asyncapi -run TestTheDocumentIsInStep -update
 	go test ./internal/openapi -run TestTheDocumentIsInStep -update
+	go test ./cmd/webhookd -run TestTheCommandsDocumentIsInStep -update
 
 .PHONY: check
 check: ## Everything that must hold before a change goes in: tidy, build, lint (vet included), vuln, orders, race, plain, and side by side e2e, interop, alerts, contracts with upgrade, chaos-short

@@ -14,6 +14,7 @@ import (
 	"webhookd/internal/httpapi"
 	"webhookd/internal/pbxapi"
 	"webhookd/internal/reconcile"
+	"webhookd/internal/store"
 )
 
 func newBackfill(proc process) *cobra.Command {
@@ -25,9 +26,7 @@ func newBackfill(proc process) *cobra.Command {
 		Long: "backfill asks the PBX for its records of all dialogs that began in a stretch of time and imports them: into the\n" +
 			"journal, the calls and the statistics. Calls that webhookd did not know are imported without events, unless\n" +
 			"--publish is given. It remembers how far it is: the same command again goes on where it was cut off, and one that\n" +
-			"is through can be given again without doubling anything. docs/reconcile.md says what is left out. On Postgres\n" +
-			"the service may run meanwhile; the embedded database belongs to one process, so there the service has to be\n" +
-			"stopped first.",
+			"is through can be given again without doubling anything. docs/reconcile.md says what is left out.",
 		Args: cobra.NoArgs,
 	}
 	flags := addSetupFlags(command, proc, repairKeys...)
@@ -77,26 +76,37 @@ func runBackfill(ctx context.Context, proc process, cfg config.Config, work reco
 		bar.show("seconds of history", int64(reached-work.From), int64(work.To-work.From))
 	}
 	var sum reconcile.HistorySum
-	err := app.Reconcile(ctx, cfg, newLogger(cfg, proc.err), func(ctx context.Context, r *reconcile.Reconciler) (err error) {
-		sum, err = r.Backfill(ctx, work)
-		return err //nolint:wrapcheck // it is told as it is
-	})
+	begun := false
+	err := app.Reconcile(ctx, cfg, newLogger(cfg, proc.err), store.Make.Dry(work.DryRun),
+		func(ctx context.Context, r *reconcile.Reconciler) (err error) {
+			begun = true
+			sayDatabase(proc, cfg) // before: history may come before the first webhook, into a database that is made for it
+			sum, err = r.Backfill(ctx, work)
+			return err //nolint:wrapcheck // it is told as it is
+		})
 	bar.clear()
+	if !begun {
+		return cannotWork(cfg, err, besideReconcile)
+	}
 	words := "imported"
 	if work.DryRun {
 		words = "would be imported"
 	}
 	_, printed := fmt.Fprintf(proc.out, "%d records: %d %s (%d of dialogs that were not known), %d known already, "+
-		"%d that nothing links to a call, %d of dialogs that go on, %d of dialogs that retention removed\n",
-		sum.Records, sum.Taken, words, sum.New, sum.Known, sum.Unplaced, sum.Open, sum.Removed)
+		"%d that nothing links to a call, %d of dialogs that go on, %d of dialogs that retention removed, "+
+		"%d that cannot be read\n",
+		sum.Records, sum.Taken, words, sum.New, sum.Known, sum.Unplaced, sum.Open, sum.Removed, sum.Unreadable)
 	if err != nil {
 		if _, ok := errors.AsType[*pbxapi.Error](err); ok {
 			return fmt.Errorf("%w; what was imported stays, and the same command goes on from there", err)
 		}
-		return cannotRepair(err)
+		return cannotWork(cfg, err, besideReconcile)
 	}
 	if printed != nil {
 		return fmt.Errorf("print result: %w", printed)
+	}
+	if sum.Unreadable > 0 {
+		return errors.New("records that cannot be read are left out; the log says which, and why")
 	}
 	return nil
 }

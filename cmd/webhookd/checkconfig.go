@@ -11,7 +11,7 @@ func newCheckConfig(proc process) *cobra.Command {
 		Use:   "check-config",
 		Short: "Check the set-up and print what is in force, without secrets",
 		Long: "check-config reads the set-up as serve would, and prints it as a configuration file: every key, where its\n" +
-			"value comes from, and no secret. It opens no port and asks no server. The exit code is 2 if serve would refuse.",
+			"value comes from, and no secret. It opens no port and asks no server.",
 		Args: cobra.NoArgs,
 	}
 	flags := addSetupFlags(command, proc)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"webhookd/internal/config"
 	"webhookd/internal/dialog"
 )
 
@@ -15,11 +16,13 @@ func newClose(proc process) *cobra.Command {
 		Short: "Close a call that nobody will ever close",
 		Long: "close asks a running webhookd to close every open leg of a call, at the time of the call's last webhook, and\n" +
 			"prints the record. It is for calls whose end the PBX never told. A real close that arrives later wins.\n\n" +
-			"Without --url it asks the service that this machine is set up for, with the first of its secrets.",
+			"Without --url it asks the service that this machine is set up for, with the first of its secrets,\n" +
+			"and of its API keys and tokens that may change something in the account, if there are any.",
 		Args: cobra.ExactArgs(1),
 	}
 	set := addConfigFlag(command, proc)
 	service := addServiceFlags(command, "the call's `account`")
+	service.addKeyFlag(command)
 	command.RunE = func(command *cobra.Command, args []string) error {
 		call, ok := dialog.ParseUUID(args[0])
 		if !ok {
@@ -29,7 +32,7 @@ func newClose(proc process) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := service.fill(cfg); err != nil {
+		if err := service.fillKey(cfg, config.ScopeAdmin); err != nil {
 			return err
 		}
 		record, err := service.ask(command.Context(), "close call", http.MethodPost, nil, "v1", "calls", call, "close")

@@ -43,7 +43,7 @@ func TestWhatCannotBeginIsOneLineAndExitCode2(t *testing.T) {
 		"a missing file":      {args: []string{"check-config", "--config", "/no/such/file"}, want: "config: cannot read /no/such/file: no such file or directory (from --config)"},
 		"no secret in public": {
 			args: []string{"serve", "--listen", ":0"},
-			want: "listen: :0 can be reached from other machines, and no webhook_secret is set: set one, or listen on 127.0.0.1 (from --listen)",
+			want: "listen: :0 can be reached from other machines, and neither webhook_secret nor an account's webhook_auth is set: set one, or listen on 127.0.0.1 (from --listen)",
 		},
 		"a busy port": {
 			args: []string{"serve", "--listen", busy.Addr().String()},

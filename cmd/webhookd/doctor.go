@@ -26,8 +26,7 @@ func newDoctor(proc process) *cobra.Command {
 		Short: "Examine an installation, and say in words what to mend",
 		Long: "doctor looks at what serve would use: the set-up, secrets, clock, disks, database, NATS, ports and limits. It\n" +
 			"works beside a running service and without one, and changes nothing. Give it the set-up of the service, and run\n" +
-			"it as the user of the service. The exit code is 1 if something fails, and 0 if there are warnings only.\n" +
-			"docs/doctor.md explains every finding.",
+			"it as the user of the service. docs/doctor.md explains every finding.",
 		Args: cobra.NoArgs,
 	}
 	command.Flags().StringVar(&format, "format", formatText, "`form` of the findings: text or json")

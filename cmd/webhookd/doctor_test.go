@@ -162,8 +162,9 @@ func TestDoctorOnPostgresAndNATS(t *testing.T) {
 	require.Zero(t, tables(), "doctor migrates nothing")
 
 	listen := freeAddress(t)
-	s := startService(t, environ, "--listen", listen)
-	d = examine(t, environ, "--listen", listen)
+	data := t.TempDir()
+	s := startService(t, environ, "--listen", listen, "--data-dir", data)
+	d = examine(t, environ, "--listen", listen, "--data-dir", data)
 	d.well("database_connections")
 	d.finds("database_ok", "PostgreSQL")
 	d.finds("schema_ok")
@@ -355,6 +356,7 @@ func TestDoctorOnABrokenNATS(t *testing.T) {
 			return err == nil
 		}, patience, 100*time.Millisecond)
 		examine(t, nil, "--nats-url", urls).finds("stream_replicas", "one copy only")
+		examine(t, nil, "--nats-url", urls, "--nats-replicas", "5").finds("replicas_too_many", "tells of 3 servers only")
 		d := examine(t, nil, "--nats-url", urls, "--nats-replicas", "3")
 		d.finds("stream_replicas", "nats_replicas is 3")
 		_, err = js.UpdateStream(t.Context(), jetstream.StreamConfig{Name: "FLOW_TRIGGERS", Subjects: []string{"flow.trigger.>"}, Replicas: 3})
@@ -380,13 +382,23 @@ func TestDoctorOnPorts(t *testing.T) {
 	d.finds("port_taken", "another NATS server")
 	d.finds("nats_stopped") // what was asked there is somebody else's
 
+	// A webhookd of another set-up is not ours: ours cannot start.
+	dir, listen, embedded := t.TempDir(), freeAddress(t), freeAddress(t)
+	args := []string{"--listen", listen, "--nats-listen", embedded}
+	startService(t, nil, append(args, "--data-dir", dir)...)
+	examine(t, nil, append(args, "--data-dir", dir)...).finds("port_ours", listen, "a running webhookd")
+	d = examine(t, nil, append(args, "--data-dir", t.TempDir())...)
+	d.finds("port_taken", listen, "a webhookd of another set-up")
+	d.finds("port_taken", embedded, "a webhookd of another set-up")
+	require.Equal(t, 1, d.code)
+
 	examine(t, nil, "--listen", "192.0.2.1:8080", "--webhook-secret", "a-secret-that-is-long-enough").finds("port_impossible", "192.0.2.1")
 }
 
 func TestDoctorOnASetUp(t *testing.T) {
 	t.Parallel()
 	d := examine(t, nil, "--listen", "0.0.0.0:8080")
-	d.finds("config_invalid", "no webhook_secret is set")
+	d.finds("config_invalid", "neither webhook_secret nor an account's webhook_auth is set")
 	require.Len(t, d.Findings, 1)
 	require.Equal(t, 1, d.code)
 
@@ -403,6 +415,13 @@ func TestDoctorOnASetUp(t *testing.T) {
 	require.NoError(t, os.Chmod(file, 0o600))
 	for _, f := range examine(t, nil, "--config", file).Findings {
 		require.NotEqual(t, "secret_file_open", f.ID)
+	}
+
+	// Accounts hold secrets only where one is written there.
+	require.NoError(t, os.WriteFile(file, []byte("accounts:\n  crm:\n    webhook_sources: [192.0.2.0/24]\n    webhook_auth: [{type: bearer, secret_file: "+secret+"}]\n"), 0o600))
+	require.NoError(t, os.Chmod(file, 0o644))
+	for _, f := range examine(t, nil, "--config", file).Findings {
+		require.NotEqual(t, "secret_file_open", f.ID, f.Text)
 	}
 
 	r := start(t, nil, "doctor", "--format", "xml")

@@ -117,6 +117,23 @@ func codeBlocks(t *testing.T, path string) []*codeBlock {
 	return blocks
 }
 
+// prose gives a document without its fenced blocks.
+func prose(t *testing.T, path string) string {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	require.NoError(t, err)
+	var text strings.Builder
+	inside := false
+	for line := range strings.Lines(string(data)) {
+		if fence.MatchString(strings.TrimRight(line, "\n")) {
+			inside = !inside
+		} else if !inside {
+			text.WriteString(line)
+		}
+	}
+	return text.String()
+}
+
 // markOf gives the name of a mark, "" if a comment is none.
 func markOf(text string) string {
 	name, _, _ := strings.Cut(text, ":")
@@ -219,9 +236,11 @@ func TestNoCommandOfTheDocumentsIsPassedOver(t *testing.T) {
 	t.Parallel()
 	command := regexp.MustCompile(
 		`(?m)^\s*(?:\$ |(?:[A-Z_]+=\S+ )?(?:\./)?(?:bin/)?(?:webhookd|curl|nats|make|psql|sqlite3|go|npm|sudo|apt|docker|kubectl|systemctl) )`)
+	indented := regexp.MustCompile(`(?m)^(?: {4,}|\t)\s*(?:\$ |(?:[A-Z_]+=\S+ )?(?:\./)?(?:bin/)?(?:webhookd|curl|psql|select) ).*`)
 	tests := testNames(t)
 	run, left := 0, []string{}
 	for _, document := range documents(t) {
+		require.Empty(t, indented.FindString(prose(t, document)), "%s: what is to be typed is in a fence, with its language", document)
 		for _, block := range codeBlocks(t, document) {
 			require.NotContains(t, []string{"bash", "shell", "zsh", "shell-session"}, block.language, "%s: say sh, or console", block)
 			if !block.commands() {

@@ -119,17 +119,13 @@ func TestDocumentsNameWhatExists(t *testing.T) {
 	flag := regexp.MustCompile(`(?:^|\s)--([a-z][a-z-]*)`)
 	flags := 0
 	for _, document := range documents(t) {
-		data, err := os.ReadFile(document)
-		require.NoError(t, err)
 		var typed strings.Builder
-		text := string(data)
 		for _, block := range codeBlocks(t, document) {
-			text = strings.Replace(text, "```"+block.language+"\n"+block.body+"```", "", 1)
 			if block.commands() {
 				typed.WriteString(block.body)
 			}
 		}
-		for _, span := range regexp.MustCompile("(?s)`[^`]+`").FindAllString(text, -1) {
+		for _, span := range regexp.MustCompile("(?s)`[^`]+`").FindAllString(prose(t, document), -1) {
 			typed.WriteString(strings.ReplaceAll(strings.Trim(span, "`"), "\n", " ") + "\n")
 		}
 		code := strings.ReplaceAll(typed.String(), "\\\n", " ")

@@ -15,8 +15,7 @@ func newHandlersLint(proc process) *cobra.Command {
 		Use:   "lint FILE…",
 		Short: "Check files of handlers",
 		Long: "lint reads and compiles files of handlers as serve would, with the flows and resthooks of the set-up, and prints\n" +
-			"what is wrong with each, as file:line: field: problem. It asks no server. The exit code is 1 if anything is wrong;\n" +
-			"- is standard input.",
+			"what is wrong with each, as file:line: field: problem. It asks no server. - is standard input.",
 		Args: cobra.MinimumNArgs(1),
 	}
 	set := addSetupFlags(command, proc, "flows")

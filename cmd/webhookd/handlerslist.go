@@ -34,7 +34,7 @@ func newHandlersList(proc process) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := service.fill(cfg); err != nil {
+		if err := service.fillReader(cfg); err != nil {
 			return err
 		}
 		answer, err := service.ask(command.Context(), "list handlers", http.MethodGet, nil, "v1", "handlers")

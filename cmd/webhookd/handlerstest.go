@@ -13,6 +13,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"webhookd/internal/config"
 	"webhookd/internal/dialog"
 )
 
@@ -56,7 +57,7 @@ func newHandlersTest(proc process) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		if err := service.fillKey(cfg); err != nil {
+		if err := service.fillKey(cfg, config.ScopeTriggers); err != nil {
 			return err
 		}
 		answer, err := service.ask(command.Context(), "test handler", http.MethodPost, asked, "v1", "handlers", name, "test")

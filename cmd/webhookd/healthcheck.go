@@ -32,7 +32,7 @@ func newHealthcheck(proc process) *cobra.Command {
 	set := addConfigFlag(command, proc)
 	command.Flags().StringVar(&url, "url", "", "`URL` of the service (default: where it is set up to listen)")
 	command.Flags().BoolVar(&live, "live", false, "ask /healthz instead: does the process answer at all?")
-	command.Flags().DurationVar(&timeout, "timeout", 4*time.Second, "how long the answer may take")
+	command.Flags().DurationVar(&timeout, "timeout", 4*time.Second, "`duration` that the answer may take")
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		cfg, err := set.load()
 		if err != nil {

@@ -328,7 +328,9 @@ func askForQuarantine(t *testing.T, a *asker, open, closed *service) {
 	require.NoError(t, json.Unmarshal(a.expect(t, open, 200, "GET /v1/quarantine?limit=1", "").body, &page))
 	a.expect(t, open, 200, fmt.Sprintf("POST /v1/quarantine/%d/redrive", page.Refused[0].ID), "")
 
-	for _, name := range []string{"POST /v1/quarantine/1/redrive", "DELETE /v1/quarantine/1"} {
+	for _, name := range []string{
+		"POST /v1/quarantine/1/redrive", "DELETE /v1/quarantine/1", "POST /v1/calls/" + noSuch + "/close",
+	} {
 		read := []string{"Authorization", "Bearer the-token-of-the-board"}
 		require.Contains(t, string(a.expect(t, closed, 403, name, "", read...).body), "read_only")
 		foreign := append(slices.Clone(read), "Origin", "http://evil.example", "Sec-Fetch-Site", "cross-site")

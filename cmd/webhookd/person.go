@@ -12,11 +12,7 @@ import (
 	"webhookd/internal/config"
 	"webhookd/internal/erase"
 	"webhookd/internal/httpapi"
-	"webhookd/internal/store/sqlite"
 )
-
-const personNeedsTheDatabase = "On Postgres the service may run meanwhile; the embedded database belongs to one process, so " +
-	"there the\nservice has to be stopped first, or be asked itself: "
 
 func newExport(proc process) *cobra.Command {
 	var number, account string
@@ -25,8 +21,7 @@ func newExport(proc process) *cobra.Command {
 		Short: "Write everything that is stored of a person",
 		Long: "export writes one JSON document with everything that is stored of a person, found by number: the records of\n" +
 			"all calls that name it, their webhooks as they came, and the rows of further tables. It changes nothing. Others\n" +
-			"are in it, too, whom the person spoke with: look through it before you hand it out.\n\n" +
-			personNeedsTheDatabase + "GET /v1/contacts/{number}.",
+			"are in it, too, whom the person spoke with: look through it before you hand it out.",
 		Args: cobra.NoArgs,
 	}
 	flags := addSetupFlags(command, proc, "data_dir", "database_url", "default_region")
@@ -36,7 +31,7 @@ func newExport(proc process) *cobra.Command {
 		if err != nil {
 			return err
 		}
-		return withPersons(command.Context(), proc, cfg, false, func(persons *erase.Service) error {
+		return withPersons(command.Context(), proc, cfg, app.PersonWork{}, func(persons *erase.Service) error {
 			export, err := persons.Export(command.Context(), account, number)
 			if err != nil {
 				return err
@@ -56,14 +51,13 @@ func newErase(proc process) *cobra.Command {
 		Long: "erase puts a pseudonym in the place of a person's number, and of the names that were told with it, in every\n" +
 			"webhook, call, event and trigger that is stored; what is no history is removed. All figures stay. It prints a\n" +
 			"certificate of what was done, and of what it could not reach. It cannot be undone. --dry-run changes nothing and\n" +
-			"says what would be changed.\n\n" +
-			personNeedsTheDatabase + "DELETE /v1/contacts/{number}.",
+			"says what would be changed.",
 		Args: cobra.NoArgs,
 	}
 	flags := addSetupFlags(command, proc, "data_dir", "database_url", "default_region", "ring_limit", "call_limit",
 		"nats_url", "nats_credentials", "nats_nkey", "nats_ca_file", "nats_cert_file", "nats_key_file")
 	addPersonFlags(command, &number, &account)
-	command.Flags().BoolVar(&yes, "yes", false, "do it")
+	command.Flags().BoolVar(&yes, "yes", false, "erase for good; without it, or --dry-run, nothing is done")
 	command.Flags().BoolVar(&dryRun, "dry-run", false, "change nothing, only say what would be changed")
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		cfg, err := flags.load()
@@ -73,7 +67,8 @@ func newErase(proc process) *cobra.Command {
 		if yes == dryRun {
 			return &usageError{"erase cannot be undone: it needs --yes, or --dry-run to see what it would do"}
 		}
-		return withPersons(command.Context(), proc, cfg, true, func(persons *erase.Service) error {
+		what := app.PersonWork{Erases: true, DryRun: dryRun}
+		return withPersons(command.Context(), proc, cfg, what, func(persons *erase.Service) error {
 			certificate, err := persons.Erase(command.Context(), account, number, dryRun)
 			if err != nil {
 				return err
@@ -89,16 +84,17 @@ func addPersonFlags(command *cobra.Command, number, account *string) {
 	command.Flags().StringVar(account, "account", httpapi.DefaultAccount, "the `account`")
 }
 
-func withPersons(ctx context.Context, proc process, cfg config.Config, erasing bool, work func(*erase.Service) error) error {
-	err := app.Persons(ctx, cfg, newLogger(cfg, proc.err), erasing, work)
+func withPersons(
+	ctx context.Context, proc process, cfg config.Config, what app.PersonWork, work func(*erase.Service) error,
+) error {
+	err := app.Persons(ctx, cfg, newLogger(cfg, proc.err), what, work)
 	switch {
-	case errors.Is(err, sqlite.ErrInUse):
-		return &beginError{fmt.Errorf("%w: stop the service first, or ask it over HTTP (/v1/contacts)", err)}
 	case errors.Is(err, erase.ErrNumber):
 		return &usageError{"--number: " + err.Error()}
 	case err != nil:
-		return cannotBegin(err)
+		return cannotWork(cfg, err, "ask it over HTTP (/v1/contacts)")
 	}
+	sayDatabase(proc, cfg)
 	return nil
 }
 

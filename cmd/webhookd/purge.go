@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"strings"
 
@@ -11,7 +10,6 @@ import (
 	"webhookd/internal/app"
 	"webhookd/internal/config"
 	"webhookd/internal/store"
-	"webhookd/internal/store/sqlite"
 )
 
 func newPurge(proc process) *cobra.Command {
@@ -21,8 +19,7 @@ func newPurge(proc process) *cobra.Command {
 		Short: "Remove now what is older than it is kept, or count it",
 		Long: "purge does what the service does once an hour: it removes calls, webhooks, events and refused bodies that are\n" +
 			"older than the retention keys of the configuration say; without any it removes nothing. It works in small\n" +
-			"transactions, with pauses between. --dry-run removes nothing and shows the counts. On Postgres the service may\n" +
-			"run meanwhile; the embedded database belongs to one process, so there the service has to be stopped first.",
+			"transactions, with pauses between. --dry-run removes nothing and shows the counts.",
 		Args: cobra.NoArgs,
 	}
 	flags := addSetupFlags(command, proc, "data_dir", "database_url", "retention_calls", "retention_journal",
@@ -41,15 +38,13 @@ func newPurge(proc process) *cobra.Command {
 
 func purge(ctx context.Context, proc process, cfg config.Config, work app.Purge) error {
 	removed, err := work.Run(ctx, cfg)
-	if errors.Is(err, sqlite.ErrInUse) {
-		return &beginError{fmt.Errorf("%w: stop the service first, or let it remove by itself", err)}
-	}
 	if err != nil {
 		if removed != (store.Removed{}) && !work.DryRun {
 			err = fmt.Errorf("%w; removed before that: %s", err, counts(removed))
 		}
-		return cannotBegin(err)
+		return cannotWork(cfg, err, "let it remove by itself")
 	}
+	sayDatabase(proc, cfg)
 	verb := "removed"
 	if work.DryRun {
 		verb = "would remove"

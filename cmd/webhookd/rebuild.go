@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,7 +10,6 @@ import (
 	"webhookd/internal/app"
 	"webhookd/internal/config"
 	"webhookd/internal/rebuild"
-	"webhookd/internal/store/sqlite"
 )
 
 func newRebuild(proc process) *cobra.Command {
@@ -21,9 +19,9 @@ func newRebuild(proc process) *cobra.Command {
 		Use:   "rebuild",
 		Short: "Work out every leg, call and event id anew from the journal",
 		Long: "rebuild derives every leg, call and event id from the journal, compares them with what is stored, prints every\n" +
-			"difference, and mends it. On Postgres the service may run meanwhile; the embedded database belongs to one\n" +
-			"process, so there the service has to be stopped first. It publishes nothing unless --publish is given: then the\n" +
-			"events that the outbox lacks are put into it. --check only tells; the exit code is 1 if anything differs.",
+			"difference, and mends it. It publishes nothing unless --publish is given: then the events that the outbox lacks\n" +
+			"are put into it. --check only tells, and does not bring the schema up to date either: a database of another\n" +
+			"version is refused.",
 		Args: cobra.NoArgs,
 	}
 	flags := addSetupFlags(command, proc,
@@ -31,8 +29,10 @@ func newRebuild(proc process) *cobra.Command {
 	command.Flags().StringVar(&since, "since", "",
 		"only calls of which a webhook arrived since this `time` (RFC 3339), or for this long (72h); each is rebuilt whole")
 	command.Flags().StringVar(&work.Account, "account", "", "only this `account`")
-	command.Flags().BoolVar(&work.Publish, "publish", false, "put the events that the outbox lacks into it")
-	command.Flags().BoolVar(&work.Check, "check", false, "change nothing, only tell what differs")
+	command.Flags().BoolVar(&work.Publish, "publish", false,
+		"publish the events that should have been published and never were (they go into the outbox)")
+	command.Flags().BoolVar(&work.Check, "check", false,
+		"change nothing, only tell what differs; the exit code is 1 if anything does")
 	command.RunE = func(command *cobra.Command, _ []string) error {
 		cfg, err := flags.load()
 		if err != nil {
@@ -81,12 +81,10 @@ func runRebuild(ctx context.Context, proc process, cfg config.Config, work rebui
 	start := time.Now()
 	result, err := app.Rebuild(ctx, cfg, work)
 	bar.clear()
-	if errors.Is(err, sqlite.ErrInUse) {
-		return &beginError{fmt.Errorf("%w: stop the service first, or use Postgres to rebuild while it runs", err)}
-	}
 	if err != nil {
-		return cannotBegin(err)
+		return cannotWork(cfg, err, "use Postgres to rebuild while it runs")
 	}
+	sayDatabase(proc, cfg)
 	took := time.Since(start)
 	_, err = fmt.Fprintf(proc.out, "%d calls derived from %d journal entries in %s (%.0f/s): %d differences, %d events put "+
 		"into the outbox\n", result.Calls, result.Entries, took.Round(time.Millisecond),

@@ -11,7 +11,7 @@ import (
 	"webhookd/internal/app"
 	"webhookd/internal/config"
 	"webhookd/internal/reconcile"
-	"webhookd/internal/store/sqlite"
+	"webhookd/internal/store"
 )
 
 func newReconcile(proc process) *cobra.Command {
@@ -23,8 +23,7 @@ func newReconcile(proc process) *cobra.Command {
 		Long: "reconcile asks the PBX about every call that was closed for its silence, that lacks something, or that has been\n" +
 			"open for longer than reconcile_open_after, and takes in what the PBX's records tell: what a running webhookd does\n" +
 			"by itself, at once, and also for calls that it has given up. Events of what changed are put into the outbox;\n" +
-			"handlers are not asked about them. On Postgres the service may run meanwhile; the embedded database belongs to\n" +
-			"one process, so there the service has to be stopped first.",
+			"handlers are not asked about them.",
 		Args: cobra.NoArgs,
 	}
 	flags := addSetupFlags(command, proc, repairKeys...)
@@ -66,33 +65,41 @@ func askable(cfg config.Config, account string) error {
 	return &usageError{fmt.Sprintf("the account %s has no pbx_api in the configuration file", account)}
 }
 
-// cannotRepair tells errors of the surroundings from others.
-func cannotRepair(err error) error {
-	if errors.Is(err, sqlite.ErrInUse) {
-		return &beginError{fmt.Errorf("%w: stop the service first, or use Postgres to do this while it runs", err)}
-	}
-	return cannotBegin(err)
-}
+// besideReconcile is what there is to do instead of stopping the service.
+const besideReconcile = "use Postgres to do this while it runs"
 
 func runReconcile(ctx context.Context, proc process, cfg config.Config, work reconcile.Repair) error {
 	bar := &workBar{err: proc.err, shown: isTerminal(proc.err)}
 	work.Progress = func(so reconcile.Outcome) { bar.show("calls", int64(so.Asked), 0) }
-	var outcome reconcile.Outcome
-	err := app.Reconcile(ctx, cfg, newLogger(cfg, proc.err), func(ctx context.Context, r *reconcile.Reconciler) (err error) {
-		outcome, err = r.Repair(ctx, work)
-		return err //nolint:wrapcheck // it is told as it is
-	})
-	bar.clear()
-	if err != nil {
-		return cannotRepair(err)
+	var problem error
+	work.Waiting = func(account string, until time.Time, so reconcile.Outcome) {
+		bar.clear()
+		_, err := fmt.Fprintf(proc.err, "The PBX of account %s wants to be left alone until %s; %d calls have been asked about. "+
+			"This goes on then by itself; interrupt it to leave it at that.\n", account, until.Format(time.RFC3339), so.Asked)
+		problem = errors.Join(problem, err)
 	}
-	_, err = fmt.Fprintf(proc.out, "%d calls asked about: %d %s, %d unchanged, %d without a record that helps, %d failed; "+
+	var outcome reconcile.Outcome
+	err := app.Reconcile(ctx, cfg, newLogger(cfg, proc.err), store.Existing.Dry(work.DryRun),
+		func(ctx context.Context, r *reconcile.Reconciler) (err error) {
+			outcome, err = r.Repair(ctx, work)
+			return err //nolint:wrapcheck // it is told as it is
+		})
+	bar.clear()
+	if err != nil && outcome.Asked == 0 {
+		return cannotWork(cfg, err, besideReconcile)
+	}
+	sayDatabase(proc, cfg)
+	_, printed := fmt.Fprintf(proc.out, "%d calls asked about: %d %s, %d unchanged, %d without a record that helps, %d failed; "+
 		"%d records taken, %d of dialogs that retention removed\n", outcome.Asked, outcome.Changed, changed(work.DryRun),
 		outcome.Unchanged, outcome.Missing, outcome.Failed, outcome.Records, outcome.Removed)
-	if err != nil {
-		return fmt.Errorf("print result: %w", err)
-	}
-	if outcome.Failed > 0 {
+	switch problem = errors.Join(problem, printed); {
+	case err != nil:
+		return cannotWork(cfg, err, besideReconcile)
+	case problem != nil:
+		return fmt.Errorf("print result: %w", problem)
+	case outcome.Stopped > 0:
+		return errors.New("a PBX did not give its records, and was not asked about the other calls; the log says why")
+	case outcome.Failed > 0:
 		return errors.New("the PBX did not give its records; the log says why")
 	}
 	return nil

@@ -140,9 +140,16 @@ func TestHistoryIsImportedByTheCommand(t *testing.T) {
 		require.Zero(t, r.wait(), r.stderr.text())
 		return r
 	}
+	r := start(t, nil, "migrate", "--data-dir", dir)
+	require.Zero(t, r.wait(), r.stderr.text())
 	require.Contains(t, importing("--dry-run").stdout.text(),
 		"2 records: 1 would be imported (1 of dialogs that were not known), 0 known already, 1 that nothing links to a call")
 	require.Contains(t, importing().stdout.text(), "2 records: 1 imported")
+	// It may come before the first webhook.
+	fresh := filepath.Join(t.TempDir(), "not", "there", "yet")
+	r = importing("--data-dir", fresh)
+	require.Contains(t, r.stdout.text(), "2 records: 1 imported")
+	require.Equal(t, "database: "+filepath.Join(fresh, "webhookd.db")+"\n", r.stderr.text())
 	require.Contains(t, importing().stdout.text(), "2 records: 0 imported (0 of dialogs that were not known), 1 known already")
 	for _, wrong := range [][]string{
 		{"--from", "2020-08-26", "--to", "2020-08-25"},
@@ -161,9 +168,44 @@ func TestHistoryIsImportedByTheCommand(t *testing.T) {
 	require.Equal(t, "c2b19c63-f17b-4726-b3a1-5b5046e887ef", all[0].Data.Call.CallUUID)
 }
 
+// What cannot be read is counted, and keeps nothing else out.
+func TestARecordOfHistoryThatCannotBeReadIsSaid(t *testing.T) {
+	t.Parallel()
+	pbx := pbxtest.New(t, pbxtest.Record{"start_time": "2020-08-25 16:24:45", "dialog_uuid": "Jan +48501502503"})
+	pbx.Put(recordsOfTheCall()...)
+	r := start(t, nil, "backfill", "--config", pbxSetUp(t, pbx), "--data-dir", t.TempDir(),
+		"--from", "2020-08-25T16:00:00Z", "--to", "2020-08-26")
+	require.Equal(t, exitFailure, r.wait())
+	require.Contains(t, r.stdout.text(), "3 records: 1 imported")
+	require.Contains(t, r.stdout.text(), ", 1 that cannot be read")
+	require.Contains(t, r.stderr.text(), "the log says which")
+	require.NotContains(t, r.stderr.text(), "48501502503")
+}
+
 func TestWithoutAPBXNobodyIsAsked(t *testing.T) {
 	t.Parallel()
 	r := start(t, nil, "reconcile", "--data-dir", t.TempDir())
 	require.Equal(t, exitUsage, r.wait())
 	require.Contains(t, r.stderr.text(), "no account has a pbx_api")
+}
+
+// Whoever repairs by hand is told what is waited for, and may leave it at that.
+func TestARepairByHandTellsWhatItWaitsFor(t *testing.T) {
+	t.Parallel()
+	pbx := pbxtest.New(t)
+	file, dir := pbxSetUp(t, pbx), t.TempDir()
+	s := startService(t, nil, "--config", file, "--data-dir", dir, "--ring-limit", "1h", "--call-limit", "1h")
+	for body := range strings.Lines(read(t, "webhooks.ndjson")) {
+		if !strings.Contains(body, `"dialog_create"`) {
+			post(t, s, strings.TrimSpace(body)) // their beginnings are lost
+		}
+	}
+	s.signal(syscall.SIGTERM)
+	require.Zero(t, s.wait())
+	pbx.Always(pbxtest.Status(429, "Retry-After", "3000"))
+	r := start(t, nil, "reconcile", "--config", file, "--data-dir", dir, "--since", "")
+	r.next(r.stderr, "wants to be left alone until")
+	r.signal(syscall.SIGINT)
+	require.NotZero(t, r.wait())
+	require.Contains(t, r.stderr.text(), "interrupt it to leave it at that")
 }

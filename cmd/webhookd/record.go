@@ -13,7 +13,6 @@ import (
 	"webhookd/internal/httpapi"
 	"webhookd/internal/record"
 	"webhookd/internal/store"
-	"webhookd/internal/store/sqlite"
 )
 
 func newRecord(proc process) *cobra.Command {
@@ -26,8 +25,7 @@ func newRecord(proc process) *cobra.Command {
 			"one call, or what arrived since a time. \"webhookd scrub\" takes the persons out of them, \"webhookd replay\" sends\n" +
 			"them again:\n\n" +
 			"  webhookd record --call UUID | webhookd scrub > call.ndjson\n\n" +
-			"On Postgres the service may run meanwhile; the embedded database belongs to one process, so there the service\n" +
-			"has to be stopped first. What webhookd wrote into the journal itself is left out.",
+			"What webhookd wrote into the journal itself is left out.",
 		Args: cobra.NoArgs,
 	}
 	flags := addSetupFlags(command, proc, "data_dir", "database_url")
@@ -52,16 +50,15 @@ func newRecord(proc process) *cobra.Command {
 			err = out.Flush()
 		}
 		switch {
-		case errors.Is(err, sqlite.ErrInUse):
-			return &beginError{fmt.Errorf("%w: stop the service first, or use Postgres to record while it runs", err)}
 		case errors.Is(err, store.ErrNotFound):
 			return fmt.Errorf("there is no call %s in account %s", work.Call, work.Account)
 		case err != nil:
-			return cannotBegin(err)
+			return cannotWork(cfg, err, "use Postgres to record while it runs")
 		}
+		sayDatabase(proc, cfg)
 		said := fmt.Sprintf("%d webhooks recorded", result.Webhooks)
 		if result.Own > 0 {
-			said += fmt.Sprintf("; %d entries left out that are no webhooks (made-up closes, settling)", result.Own)
+			said += fmt.Sprintf("; %d entries left out that are no webhooks (made-up closes, settling, records of the PBX)", result.Own)
 		}
 		_, _ = fmt.Fprintln(proc.err, said)
 		return nil

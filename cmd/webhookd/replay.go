@@ -31,8 +31,7 @@ func newReplay(proc process) *cobra.Command {
 			`  {"received_at": "2026-01-15T10:00:00.25Z", "account": "default", "headers": {"X-A": "b"}, "body": {…}}` + "\n\n" +
 			"body may be a text, for what was no JSON, and body_base64 stands in its place for what was no UTF-8; account and\n" +
 			"headers may be left out. What is busy (429, 502, 503, 504, a broken connection) is asked again, up to six times.\n\n" +
-			"Without --url it sends to the address that webhookd is set up to listen on, with the first of its secrets.\n" +
-			"The exit code is 1 if a webhook failed or was refused.",
+			"Without --url it sends to the address that webhookd is set up to listen on, with the first of its secrets.",
 		Args: func(_ *cobra.Command, files []string) error {
 			if len(files) == 0 {
 				return &usageError{"replay needs a file, or - for standard input"}
@@ -42,10 +41,11 @@ func newReplay(proc process) *cobra.Command {
 	}
 	set := addConfigFlag(command, proc)
 	command.Flags().StringVar(&flags.url, "url", "", "`URL` of the service (default: where it is set up to listen)")
-	command.Flags().StringVar(&flags.account, "account", "", "`account` for webhooks that name none")
+	command.Flags().StringVar(&flags.account, "account", "",
+		"`account` that webhooks are sent for whose line names none (default: default)")
 	command.Flags().StringVar(&flags.header, "header", "", "`name` of the header for the secret (default: webhook_header)")
 	command.Flags().StringVar(&flags.secret, "secret", "", "shared `secret` to send")
-	command.Flags().StringVar(&flags.speed, "speed", "max", "1x: as it happened, `10x`: ten times faster, max: without waiting")
+	command.Flags().StringVar(&flags.speed, "speed", "max", "`speed`: 1x as it happened, 10x ten times faster, max without waiting")
 	command.Flags().IntVar(&flags.connections, "connections", 1,
 		"`number` of requests under way at once; above 1, only the webhooks of one dialog keep their order")
 	command.RunE = func(command *cobra.Command, files []string) error {

@@ -68,6 +68,7 @@ func newRoot(proc process) *cobra.Command {
 		newMan(),
 		newVersion(proc),
 	)
+	describe(root)
 	return root
 }
 

@@ -50,7 +50,7 @@ func serve(ctx context.Context, proc process, cfg config.Config, demoFile string
 	if err := service.Start(ctx); err != nil {
 		return errors.Join(cannotBegin(err), stop(proc, service, cfg.StopTimeout))
 	}
-	where := []any{"version", readBuild().Version, "http", service.Addr(), "nats", service.NATSURL()}
+	where := []any{versionName, readBuild().Version, "http", service.Addr(), "nats", service.NATSURL()}
 	if cfg.InternalListen != "" {
 		where = append(where, "internal", service.InternalURL())
 	}

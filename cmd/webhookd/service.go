@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/url"
+	"slices"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -22,7 +23,7 @@ const askTimeout = 30 * time.Second
 
 // serviceFlags say which running webhookd a command asks, and as whom.
 type serviceFlags struct {
-	url, account, header, secret, apiKey string
+	url, account, header, secret, apiKey, readToken string
 
 	trust *tls.Config // how the service's certificate is checked; nil: as any
 }
@@ -59,8 +60,9 @@ func (f *serviceFlags) fill(cfg config.Config) (err error) {
 	return nil
 }
 
-// fillKey is fill for what asks for an API key: the first that is the account's, or the first of all where none was named.
-func (f *serviceFlags) fillKey(cfg config.Config) error {
+// fillKey is fill for what asks for an API key, or a token with one of some scopes: the first that is the account's, or the
+// first of all where none was named.
+func (f *serviceFlags) fillKey(cfg config.Config, scopes ...string) error {
 	own := f.url == ""
 	if err := f.fill(cfg); err != nil {
 		return err
@@ -68,14 +70,48 @@ func (f *serviceFlags) fillKey(cfg config.Config) error {
 	if !own || f.apiKey != "" {
 		return nil
 	}
-	for _, key := range cfg.APIKeys {
+	first := ""
+	for _, key := range keysOf(cfg, scopes) {
 		if orDefaultAccount(key.Account) == orDefaultAccount(f.account) {
 			f.apiKey = key.Key.Reveal()
 			return nil
 		}
+		if first == "" && f.account == "" {
+			first = key.Key.Reveal()
+		}
 	}
-	if f.account == "" && len(cfg.APIKeys) > 0 {
-		f.apiKey = cfg.APIKeys[0].Key.Reveal()
+	f.apiKey = first
+	return nil
+}
+
+// keysOf gives what may be sent as an API key and has one of some scopes.
+func keysOf(cfg config.Config, scopes []string) []config.APIKey {
+	keys := slices.Clone(cfg.APIKeys) // each has every scope but read
+	for _, token := range cfg.Tokens {
+		if slices.ContainsFunc(scopes, token.Has) {
+			keys = append(keys, config.APIKey{Account: token.Account, Key: token.Secret})
+		}
+	}
+	return keys
+}
+
+// fillReader is fill for what shows something that belongs to triggers: a token that reads the account, or all; else a key.
+func (f *serviceFlags) fillReader(cfg config.Config) error {
+	own := f.url == ""
+	if err := f.fillKey(cfg, config.ScopeTriggers, config.ScopeAdmin); err != nil || !own {
+		return err
+	}
+	readers := slices.Clone(cfg.ReadTokens)
+	for _, token := range cfg.Tokens {
+		if token.Has(config.ScopeRead) {
+			readers = append(readers, config.ReadToken{Account: token.Account, Token: token.Secret})
+		}
+	}
+	for _, reader := range readers {
+		if reader.Account == "" || reader.Account == f.account {
+			f.readToken = reader.Token.Reveal()
+			return nil
+		}
 	}
 	return nil
 }
@@ -149,7 +185,10 @@ func (f *serviceFlags) request(method string, body any, path []string) (*http.Re
 	if f.secret != "" {
 		request.Header.Set(f.header, f.secret)
 	}
-	if f.apiKey != "" {
+	switch {
+	case f.readToken != "":
+		request.Header.Set("Authorization", "Bearer "+f.readToken)
+	case f.apiKey != "":
 		request.Header.Set("Authorization", "ApiKey "+f.apiKey)
 	}
 	return request, nil

@@ -52,7 +52,7 @@ func newSimulate(proc process) *cobra.Command {
 			"--loss, --duplicates and --reorder are probabilities, and do what a PBX and a network do: what is lost is sent\n" +
 			"again after 10 s, then 20 s (at 10x a tenth of that, at max a hundredth), but a dialog_create only once.\n\n" +
 			"Without --url it sends to the address that webhookd is set up to listen on, with the first of its secrets. It\n" +
-			"refuses addresses that are neither this machine's nor private. The exit code is 1 if a webhook was not taken.",
+			"refuses addresses that are neither this machine's nor private.",
 		Args: cobra.NoArgs,
 	}
 	set := addConfigFlag(command, proc)
@@ -62,26 +62,26 @@ func newSimulate(proc process) *cobra.Command {
 	flags.BoolVar(&f.stranger, "i-own-this-server", false, "allow a URL that is neither this machine's nor private")
 	flags.StringVar(&f.sender.header, "header", "", "`name` of the header for the secret (default: webhook_header)")
 	flags.StringVar(&f.sender.secret, "secret", "", "shared `secret` to send")
-	flags.Float64Var(&f.rate, "rate", 10, "`webhooks` in a second")
+	flags.Float64Var(&f.rate, "rate", 10, "`webhooks` to send in a second")
 	flags.BoolVar(&f.max, "max", false, "as many as get answered, instead of --rate")
 	flags.IntVar(&f.calls, "calls", 0, "`number` of calls to send")
-	flags.DurationVar(&f.duration, "duration", 0, "for how `long` to begin calls")
-	flags.DurationVar(&f.finish, "finish", 30*time.Second, "how `long` calls that have begun may go on after --duration")
-	flags.DurationVar(&f.warmup, "warmup", 0, "leave the first so `long` out of the figures")
-	flags.StringVar(&f.mix, "mix", simulate.DefaultMix, "`kinds` of calls and their weights")
-	flags.StringVar(&f.sender.speed, "speed", "max", "1x: as calls go, `10x`: ten times faster, max: without waiting")
+	flags.DurationVar(&f.duration, "duration", 0, "`duration` for which new calls are begun, as 30s or 5m")
+	flags.DurationVar(&f.finish, "finish", 30*time.Second, "`duration` that calls which have begun may go on for after --duration")
+	flags.DurationVar(&f.warmup, "warmup", 0, "`duration` to send for before the figures begin to count")
+	flags.StringVar(&f.mix, "mix", simulate.DefaultMix, "`kinds` of calls, and how often each comes in proportion to the others")
+	flags.StringVar(&f.sender.speed, "speed", "max", "`speed`: 1x as calls go, 10x ten times faster, max without waiting")
 	flags.IntVar(&f.open, "open", 1000, "`number` of calls under way at once, with --speed max")
 	flags.IntVar(&f.sender.connections, "connections", 16, "`number` of requests under way at once")
-	flags.StringVar(&f.sender.account, "account", "", "`account` of the calls, or how the names of several begin")
-	flags.IntVar(&f.accounts, "accounts", 1, "`number` of accounts: sim01, sim02, …")
-	flags.Float64Var(&f.faults.Loss, "loss", 0, "`probability` that a try does not arrive")
+	flags.StringVar(&f.sender.account, "account", "", "`account` of the calls; with --accounts, what the names begin with")
+	flags.IntVar(&f.accounts, "accounts", 1, "`number` of accounts that calls are spread over: sim01, sim02, …")
+	flags.Float64Var(&f.faults.Loss, "loss", 0, "`probability`, from 0 to 1, that a webhook does not arrive when it is sent")
 	flags.Float64Var(&f.faults.Duplicates, "duplicates", 0, "`probability` that a webhook is sent again although it was taken")
 	flags.Float64Var(&f.faults.Reorder, "reorder", 0, "`probability` that a webhook is overtaken by the next one of its call")
-	flags.IntVar(&f.retry.Tries, "tries", 3, "`number` of times that a webhook is sent at most")
+	flags.IntVar(&f.retry.Tries, "tries", 3, "`number` of times that a webhook is sent at most, until it is taken")
 	flags.DurationVar(&f.retry.First, "retry-after", 10*time.Second,
 		"`wait` before the second try, in call time; doubled for each further one")
 	flags.BoolVar(&f.retry.Create, "retry-create", false, "send dialog_create again too")
-	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "how `long` an answer may take")
+	flags.DurationVar(&f.timeout, "timeout", 30*time.Second, "`duration` that an answer may take")
 	flags.Uint64Var(&f.seed, "seed", 1, "`number` that decides which calls are made up")
 	flags.Uint64Var(&f.run, "run", 0, "`number` that decides their ids, with the seed (default: another one every time)")
 	flags.StringVar(&f.log, "log", "", "`file` to write a line to for every request: account, SHA-256, status, times")

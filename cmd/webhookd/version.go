@@ -48,10 +48,13 @@ func readBuild() buildInfo {
 	return b
 }
 
+// versionName is what the version is called: on the command line, and in the log.
+const versionName = "version"
+
 func newVersion(proc process) *cobra.Command {
 	var asJSON bool
 	command := &cobra.Command{
-		Use:   "version",
+		Use:   versionName,
 		Short: "Print what this binary was built from",
 		Args:  cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {

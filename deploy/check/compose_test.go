@@ -1,6 +1,8 @@
 package check
 
 import (
+	"os"
+	"os/exec"
 	"path/filepath"
 	"sort"
 	"strings"
@@ -54,6 +56,34 @@ func TestTheComposeFileIsInOrder(t *testing.T) {
 			require.EqualValues(t, 8080, port.Target)
 		}
 	}
+}
+
+// What the NATS servers confirm is on disk, and a nats-server takes their configuration.
+func TestTheComposedNATSWritesWhatItConfirms(t *testing.T) {
+	t.Parallel()
+	project, err := composed(t, "POSTGRES_PASSWORD=a-password-of-postgres", "WEBHOOK_SECRET=a-secret-of-the-webhooks", "READ_TOKEN=a-token-of-the-readers")
+	require.NoError(t, err)
+	content := project.Configs["nats"].Content
+	require.Contains(t, content, "sync_interval: always")
+	for _, name := range []string{"nats-1", "nats-2", "nats-3"} {
+		service := project.Services[name]
+		require.Len(t, service.Configs, 1, name)
+		require.Equal(t, "nats", service.Configs[0].Source)
+		require.Equal(t, types.ShellCommand{"--config", service.Configs[0].Target, "--name", name}, service.Command)
+		require.Contains(t, content, "nats://"+name+":6222")
+		require.Len(t, service.Volumes, 1)
+		require.Contains(t, content, "store_dir: "+service.Volumes[0].Target)
+	}
+	dir := t.TempDir()
+	server := filepath.Join(dir, "nats-server")
+	build := exec.Command("go", "build", "-o", server, "github.com/nats-io/nats-server/v2")
+	build.Dir = top
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	file := filepath.Join(dir, "nats.conf")
+	require.NoError(t, os.WriteFile(file, []byte(content), 0o600))
+	out, err = exec.Command(server, "--config", file, "--name", "nats-1", "-t").CombinedOutput()
+	require.NoError(t, err, "%s", out)
 }
 
 func TestComposeAsksForEverySecret(t *testing.T) {

@@ -99,7 +99,7 @@ func build(t *testing.T) manifests {
 			require.Fail(t, "no type for "+name)
 		}
 	}
-	require.Len(t, m.raw, 9)
+	require.Len(t, m.raw, 10)
 	return m
 }
 
@@ -157,6 +157,9 @@ func TestTheManifestsFitTogether(t *testing.T) {
 	require.Equal(t, 1, m.budget.Spec.MaxUnavailable.IntValue())
 	require.Contains(t, m.service, m.set.Spec.ServiceName)
 	require.Contains(t, m.service, "webhookd")
+	require.Equal(t, corev1.ClusterIPNone, m.service[m.set.Spec.ServiceName].Spec.ClusterIP)
+	require.False(t, m.service["webhookd-pages"].Spec.PublishNotReadyAddresses, "people come to pods that are ready")
+	require.Empty(t, m.service["webhookd-pages"].Spec.ClusterIP, "it has an address of its own")
 	for name, service := range m.service {
 		require.Equal(t, pod.Labels, service.Spec.Selector, name)
 		for _, port := range service.Spec.Ports {
@@ -171,6 +174,10 @@ func TestTheManifestsFitTogether(t *testing.T) {
 	for _, probe := range []*corev1.Probe{container.LivenessProbe, container.ReadinessProbe, container.StartupProbe} {
 		require.Contains(t, ports, probe.HTTPGet.Port.String())
 	}
+	// Whoever holds all connections of the public port has no pod restarted for it.
+	require.Equal(t, "internal", container.LivenessProbe.HTTPGet.Port.String())
+	require.Equal(t, "internal", container.StartupProbe.HTTPGet.Port.String())
+	require.Equal(t, "http", container.ReadinessProbe.HTTPGet.Port.String())
 	require.Equal(t, m.account.Name, pod.Spec.ServiceAccountName)
 	require.Contains(t, m.secret, container.EnvFrom[0].SecretRef.Name)
 	require.Contains(t, m.config, pod.Spec.Volumes[0].ConfigMap.Name)

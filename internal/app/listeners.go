@@ -18,7 +18,8 @@ func (a *App) newServers(cfg httpapi.Config) error {
 		return err
 	}
 	outside := cfg
-	outside.TLS, outside.GuardReads = encryption, !loopback(a.listener.Addr())
+	outside.TLS, outside.PlainCookies = encryption, loopback(a.listener.Addr())
+	outside.GuardReads = !loopback(a.listener.Addr()) || a.cfg.TakesFromElsewhere()
 	if a.internal == nil {
 		a.http = httpapi.New(outside)
 		return nil
@@ -30,7 +31,6 @@ func (a *App) newServers(cfg httpapi.Config) error {
 	if cfg.GuardReads = !loopback(a.internal.Addr()); cfg.GuardReads {
 		cfg.TLS = encryption
 	}
-	cfg.LocalOnly = !cfg.GuardReads && !a.cfg.Readable()
 	a.inside = httpapi.New(cfg)
 	return nil
 }

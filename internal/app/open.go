@@ -51,17 +51,41 @@ func closeListener(listener net.Listener) error {
 // DatabasePath is the file of the embedded database.
 func DatabasePath(cfg config.Config) string { return filepath.Join(cfg.DataDir, sqliteFile) }
 
-func openStore(ctx context.Context, cfg config.Config, now func() time.Time) (store.Store, error) {
+// DatabaseName says which database is configured, without secrets.
+func DatabaseName(cfg config.Config) string {
+	if !cfg.DatabaseURL.Empty() {
+		return cfg.DatabaseURL.String()
+	}
+	if path, err := filepath.Abs(DatabasePath(cfg)); err == nil {
+		return path
+	}
+	return DatabasePath(cfg)
+}
+
+// openStore opens the configured database, as far as opening allows. Where that does not do, it returns
+// [store.ErrNoDatabase] or a [store.SchemaError], and has made nothing.
+func openStore(ctx context.Context, cfg config.Config, now func() time.Time, opening store.Opening) (store.Store, error) {
 	if cfg.DatabaseURL.Empty() {
-		opened, err := sqlite.Open(ctx, sqlite.Config{Path: DatabasePath(cfg), Now: now})
+		opened, err := sqlite.Open(ctx, sqlite.Config{Path: DatabasePath(cfg), Now: now, Opening: opening})
 		if err != nil {
 			return nil, fmt.Errorf("open embedded database: %w", err)
 		}
 		return opened, nil
 	}
 	url := cfg.DatabaseURL.Reveal()
-	if err := postgres.Migrate(ctx, url); err != nil {
-		return nil, fmt.Errorf("bring database up to date: %w", err)
+	if opening != store.Make {
+		found, err := postgres.Schema(ctx, url)
+		if err == nil {
+			err = opening.Takes(found)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("open database: %w", err)
+		}
+	}
+	if opening == store.Make || opening == store.Existing {
+		if err := postgres.Migrate(ctx, url); err != nil {
+			return nil, fmt.Errorf("bring database up to date: %w", err)
+		}
 	}
 	opened, err := postgres.Open(ctx, postgres.Config{URL: url, Now: now})
 	if err != nil {

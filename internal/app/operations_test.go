@@ -18,6 +18,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 	"go.yaml.in/yaml/v3"
+
+	"webhookd/internal/config"
 )
 
 const (
@@ -96,7 +98,11 @@ func expressions(t *testing.T) []string {
 // scraped gives the names of all series that a webhookd which has something to tell shows, and the scrape.
 func scraped(t *testing.T) (names map[string]bool, text string) {
 	t.Helper()
-	s := start(t, configure(t, ""))
+	cfg := configure(t, "")
+	cfg.Accounts = map[string]config.Account{
+		"default": {PBXAPI: &config.PBXAPI{URL: config.NewURL("http://127.0.0.1:1"), Key: config.NewSecret("a-key-of-the-pbx"), Rate: 1}},
+	}
+	s := start(t, cfg)
 	s.postTraced(t, firstWebhook(t))
 	s.published(t, 3)
 	require.Eventually(t, func() bool {

@@ -11,6 +11,7 @@ import (
 	"webhookd/internal/config"
 	"webhookd/internal/erase"
 	"webhookd/internal/ingest"
+	"webhookd/internal/store"
 )
 
 // reachNATS is how long a command waits for NATS.
@@ -21,21 +22,27 @@ func (a *App) persons(engine *ingest.Engine, now func() time.Time) *erase.Servic
 	return &erase.Service{Store: a.store, Engine: engine, Region: a.cfg.DefaultRegion, Now: now, Logger: a.log, Stream: a.bus}
 }
 
+// PersonWork is what is to be done about persons: an export, if it is no erasure.
+type PersonWork struct {
+	Erases bool
+	DryRun bool // it only says what it would erase
+}
+
 // Persons gives work what exports and erases persons in the configured database and, for erasing, on the stream.
 func Persons(
-	ctx context.Context, cfg config.Config, log *slog.Logger, erasing bool, work func(*erase.Service) error,
+	ctx context.Context, cfg config.Config, log *slog.Logger, what PersonWork, work func(*erase.Service) error,
 ) (err error) {
 	engine, err := newEngine(cfg)
 	if err != nil {
 		return err
 	}
-	opened, err := openStore(ctx, cfg, time.Now)
+	opened, err := openStore(ctx, cfg, time.Now, store.Existing.Dry(what.DryRun || !what.Erases))
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()
 	service := &erase.Service{Store: opened, Engine: engine, Region: cfg.DefaultRegion, Now: time.Now, Logger: log}
-	if erasing && reachesStream(cfg) {
+	if what.Erases && reachesStream(cfg) {
 		cfg.NATSListen, cfg.NATSWebSocketListen = "127.0.0.1:0", "" // of an embedded server: nobody else needs it now
 		bus, err := openBus(ctx, cfg, log, time.Now)
 		if err != nil {
@@ -58,6 +65,11 @@ func reachesStream(cfg config.Config) bool {
 	if !cfg.NATSURL.Empty() {
 		return true
 	}
+	return cfg.DatabaseURL.Empty() && hasStream(cfg)
+}
+
+// hasStream says whether an embedded server has been in the configured directory.
+func hasStream(cfg config.Config) bool {
 	_, err := os.Stat(filepath.Join(cfg.DataDir, natsDir))
-	return cfg.DatabaseURL.Empty() && err == nil
+	return err == nil
 }

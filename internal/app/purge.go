@@ -25,7 +25,7 @@ var errDry = errors.New("only counted")
 // Run removes from the configured database what is older than it is configured to be kept, as the service does once an
 // hour. What was removed before an error stays so.
 func (p Purge) Run(ctx context.Context, cfg config.Config) (removed store.Removed, err error) {
-	opened, err := openStore(ctx, cfg, time.Now)
+	opened, err := openStore(ctx, cfg, time.Now, store.Existing.Dry(p.DryRun))
 	if err != nil {
 		return removed, err
 	}

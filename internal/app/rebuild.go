@@ -8,6 +8,7 @@ import (
 	"webhookd/internal/config"
 	"webhookd/internal/ingest"
 	"webhookd/internal/rebuild"
+	"webhookd/internal/store"
 )
 
 // Rebuild works out every call anew from the journal of the configured database (package rebuild); work says how, its
@@ -17,7 +18,11 @@ func Rebuild(ctx context.Context, cfg config.Config, work rebuild.Config) (_ reb
 	if err != nil {
 		return rebuild.Result{}, err
 	}
-	opened, err := openStore(ctx, cfg, time.Now)
+	opening := store.Existing
+	if work.Check {
+		opening = store.Exactly
+	}
+	opened, err := openStore(ctx, cfg, time.Now, opening)
 	if err != nil {
 		return rebuild.Result{}, err
 	}

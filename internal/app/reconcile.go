@@ -52,9 +52,11 @@ func (a *App) newReconciler(engine *ingest.Engine) *reconcile.Reconciler {
 // ErrNoPBX says that no account has a PBX that can be asked.
 var ErrNoPBX = errors.New("no account has a pbx_api")
 
-// Reconcile lets work use the configured PBXs and database, without the service (beside it on Postgres).
+// Reconcile lets work use the configured PBXs and database, opened as far as opening allows, without the service (beside it
+// on Postgres).
 func Reconcile(
-	ctx context.Context, cfg config.Config, log *slog.Logger, work func(context.Context, *reconcile.Reconciler) error,
+	ctx context.Context, cfg config.Config, log *slog.Logger, opening store.Opening,
+	work func(context.Context, *reconcile.Reconciler) error,
 ) (err error) {
 	pbxs, closing := pbxClients(cfg)
 	defer closing()
@@ -66,7 +68,7 @@ func Reconcile(
 		return err
 	}
 	var opened store.Store
-	if opened, err = openStore(ctx, cfg, time.Now); err != nil {
+	if opened, err = openStore(ctx, cfg, time.Now, opening); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, opened.Close()) }()

@@ -34,7 +34,7 @@ func openStoreOrWait(ctx context.Context, cfg config.Config, log *slog.Logger, n
 ) (store.Store, *schema, error) {
 	s := &schema{log: log, done: make(chan struct{})}
 	if cfg.DatabaseURL.Empty() {
-		opened, err := openStore(ctx, cfg, now)
+		opened, err := openStore(ctx, cfg, now, store.Make)
 		close(s.done)
 		return opened, s, err
 	}

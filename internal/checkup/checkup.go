@@ -29,7 +29,7 @@ const patience = 15 * time.Second
 // Gather finds everything out. What cannot be found out is told in the facts; there is no error.
 func Gather(ctx context.Context, cfg config.Config, paths Paths) doctor.Facts {
 	facts := doctor.Facts{
-		Now: time.Now(), OpenFiles: openFiles(),
+		Now: time.Now(), OpenFiles: openFiles(), MostFiles: connections(cfg),
 		Setup: doctor.Setup{
 			Warnings: cfg.Warnings(), Address: cfg.Listen, Loopback: cfg.Loopback(),
 			Guarded: len(cfg.WebhookSecrets) > 0 || cfg.Guarded(),
@@ -45,7 +45,7 @@ func Gather(ctx context.Context, cfg config.Config, paths Paths) doctor.Facts {
 	)
 	all.Go(func() { facts.Database, clocks[0] = database(ctx, cfg, paths) })
 	all.Go(func() { facts.NATS, clocks[1] = broker(ctx, cfg) })
-	all.Go(func() { facts.Ports = ports(ctx, cfg) })
+	all.Go(func() { facts.Ports = ports(ctx, cfg, paths) })
 	all.Wait()
 	for _, clock := range clocks {
 		if clock != nil {
@@ -54,6 +54,15 @@ func Gather(ctx context.Context, cfg config.Config, paths Paths) doctor.Facts {
 	}
 	settle(&facts)
 	return facts
+}
+
+// connections are what all HTTP addresses of the service take together.
+func connections(cfg config.Config) uint64 {
+	addresses := uint64(1)
+	if cfg.InternalListen != "" {
+		addresses++
+	}
+	return addresses * uint64(max(0, cfg.MaxConnections))
 }
 
 // settle says of the embedded NATS server what its address tells: only where a webhookd listens it runs, and what else

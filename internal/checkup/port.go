@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"path/filepath"
 	"strings"
 	"syscall"
 	"time"
@@ -22,16 +23,17 @@ const (
 	natsWebSocketListen = "nats_websocket_listen"
 	askTimeout          = 5 * time.Second
 	mostAnswer          = 64 << 10
+	spoolLock           = "lock" // in the directory of a spool; docs/design.md has its files
 )
 
 // ports looks at every address that the service listens on.
-func ports(ctx context.Context, cfg config.Config) []doctor.Port {
+func ports(ctx context.Context, cfg config.Config, paths Paths) []doctor.Port {
 	var found []doctor.Port
 	for _, listened := range cfg.Listeners() {
 		if listened.Address == "" || anyPort(listened.Address) {
 			continue
 		}
-		found = append(found, port(ctx, listened.Key, listened.Address))
+		found = append(found, port(ctx, listened.Key, listened.Address, paths))
 	}
 	return found
 }
@@ -42,7 +44,7 @@ func anyPort(address string) bool {
 	return err == nil && port == "0"
 }
 
-func port(ctx context.Context, name, address string) doctor.Port {
+func port(ctx context.Context, name, address string, paths Paths) doctor.Port {
 	found := doctor.Port{Name: name, Address: address}
 	listener, err := new(net.ListenConfig).Listen(ctx, "tcp", address)
 	switch {
@@ -51,10 +53,26 @@ func port(ctx context.Context, name, address string) doctor.Port {
 	case errors.Is(err, syscall.EADDRINUSE):
 		found.Taken = true
 		found.By, found.Ours = who(ctx, name, near(address))
+		if found.Ours {
+			found.By, found.Ours = whose(found.By, paths)
+		}
 	default:
 		found.Problem = cause(err)
 	}
 	return found
+}
+
+// whose says whether a webhookd that answers is that of this set-up: a service has its spool directory locked as long as
+// it runs.
+func whose(by string, paths Paths) (told string, ours bool) {
+	held, err := locked(filepath.Join(paths.Spool, spoolLock))
+	switch {
+	case err != nil:
+		return by + " (whether it is the one of this set-up, could not be seen: " + cause(err) + ")", true
+	case !held:
+		return "a webhookd of another set-up (nobody uses " + paths.Spool + ")", false
+	}
+	return by, true
 }
 
 // cause is the last of the errors of the network, without the address that is told beside it.
@@ -90,9 +108,9 @@ func who(ctx context.Context, name, address string) (by string, ours bool) {
 	case natsWebSocketListen: // it says nothing by itself
 		return "", false
 	case "pprof_listen":
-		isOurs := func(body []byte) bool { return strings.Contains(string(body), "webhookd") }
-		if answers(ctx, "http://"+address+"/debug/pprof/cmdline", isOurs) {
-			return "a running webhookd", true
+		isProfiler := func(body []byte) bool { return strings.Contains(string(body), "/debug/pprof/") }
+		if answers(ctx, "http://"+address+"/debug/pprof/", isProfiler) {
+			return "a running webhookd, as it seems", true
 		}
 		return "", false
 	}

@@ -9,16 +9,18 @@ import (
 
 const shortSecret = 16
 
+const noSecret = "neither webhook_secret nor an account's webhook_auth is set: set one, or listen on 127.0.0.1"
+
 // Check looks at the rules that hold between keys; what one key can say by itself was checked when it was read. It
 // returns an *Error.
 func (c Config) Check() error {
-	if len(c.WebhookSecrets) == 0 && !c.Guarded() && c.InternalListen != "" && !loopback(c.InternalListen) {
-		return errorf("internal_listen", c.origin("internal_listen"), "%s can be reached from other machines, takes webhooks, too, "+
-			"and no webhook_secret is set: set one, or listen on 127.0.0.1", c.InternalListen)
+	open := len(c.WebhookSecrets) == 0 && !c.Guarded()
+	if open && c.InternalListen != "" && !loopback(c.InternalListen) {
+		return errorf("internal_listen", c.origin("internal_listen"),
+			"%s can be reached from other machines, takes webhooks, too, and "+noSecret, c.InternalListen)
 	}
-	if len(c.WebhookSecrets) == 0 && !c.Guarded() && !loopback(c.Listen) {
-		return errorf("listen", c.origin("listen"),
-			"%s can be reached from other machines, and no webhook_secret is set: set one, or listen on 127.0.0.1", c.Listen)
+	if open && !loopback(c.Listen) {
+		return errorf("listen", c.origin("listen"), "%s can be reached from other machines, and "+noSecret, c.Listen)
 	}
 	if err := c.checkInternal(); err != nil {
 		return err
@@ -130,6 +132,12 @@ func (c Config) Guarded() bool {
 	return false
 }
 
+// TakesFromElsewhere says whether webhooks are set up to come from other machines. Where listen is on loopback, they then come
+// by a proxy, and whatever else is there can be reached by it, too.
+func (c Config) TakesFromElsewhere() bool {
+	return len(c.WebhookSecrets) > 0 || c.Guarded() || len(c.TrustedProxies) > 0
+}
+
 // Warnings gives what is allowed and not wise, one line each, without secrets.
 func (c Config) Warnings() []string {
 	keys := make([]Secret, 0, len(c.APIKeys))
@@ -168,10 +176,6 @@ func (c Config) exposed() []string {
 	if !loopback(c.InternalListen) && c.InternalListen != "" && c.TLSCertFile == "" {
 		warnings = append(warnings, "internal_listen: "+c.InternalListen+" is not encrypted, and tokens, numbers and names go over "+
 			"it: set tls_cert_file, unless nobody else is on that network")
-	}
-	if len(c.TrustedProxies) > 0 && loopback(c.Listen) && c.InternalListen == "" && !c.Readable() {
-		warnings = append(warnings, "read_tokens: there are none, so whoever reaches this service through its proxy can read all "+
-			"calls: set read_tokens, or internal_listen")
 	}
 	return warnings
 }

@@ -6,6 +6,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -41,5 +42,26 @@ func TestEveryFlagIsDescribed(t *testing.T) {
 		require.NotContains(t, flag.Name, "_")
 		require.NotEmpty(t, flag.Help)
 		require.Contains(t, config.Document(), "`--"+flag.Name+"`")
+	}
+}
+
+// What a value may be is said where the key is explained, with the figure that the program checks by.
+func TestTheReferenceSaysWhatAValueMayBe(t *testing.T) {
+	t.Parallel()
+	for key, least := range map[string]string{
+		"ring_limit": "1s", "call_limit": "1s", "stop_timeout": "1s", "reconcile_open_after": "1s", "commit_timeout": "1s",
+		"callout_timeout": "1s", "settle_delay": "0s",
+	} {
+		_, section, found := strings.Cut(config.Document(), "\n### "+key+"\n")
+		require.True(t, found, key)
+		section, _, _ = strings.Cut(section, "\n### ")
+		require.Regexp(t, `At least `+least+`\.|from `+least+` to|.`+least+`. is the least\.`, section, key)
+
+		_, err := config.Load(config.Sources{Flags: map[string][]string{key: {least}}})
+		require.NoError(t, err, key)
+		below, err := time.ParseDuration(least)
+		require.NoError(t, err)
+		_, err = config.Load(config.Sources{Flags: map[string][]string{key: {(below - time.Millisecond).String()}}})
+		require.Error(t, err, key)
 	}
 }

@@ -102,6 +102,11 @@ func parseDuration(text string) (duration, error) {
 	return duration(parsed), nil
 }
 
+// The bounds of parseDelay and parseLimit, as the reference says them.
+const delayBound = "`0s` is the least."
+
+var limitBound = "At least " + minLimit.String() + "."
+
 func parseDelay(text string) (duration, error) {
 	parsed, err := parseDuration(text)
 	if err == nil && parsed < 0 {
@@ -110,10 +115,12 @@ func parseDelay(text string) (duration, error) {
 	return parsed, err
 }
 
+const minLimit = duration(time.Second)
+
 func parseLimit(text string) (duration, error) {
 	parsed, err := parseDuration(text)
-	if err == nil && parsed < duration(time.Second) {
-		return 0, fmt.Errorf("%s is less than 1s", text)
+	if err == nil && parsed < minLimit {
+		return 0, fmt.Errorf("%s is less than %s", text, minLimit)
 	}
 	return parsed, err
 }

@@ -21,9 +21,26 @@ func (c Config) Listeners() []Listener {
 // Loopback says whether only this machine is sure to reach the HTTP API.
 func (c Config) Loopback() bool { return loopback(c.Listen) }
 
+const accountsKey = "accounts"
+
 // secretKeys are the keys of which the value in the configuration file may be, or hold, a secret.
 var secretKeys = []string{
-	"webhook_secret", "api_keys", "read_tokens", "tokens", "accounts", "database_url", "nats_url", "resthooks", "nats_users",
+	"webhook_secret", "api_keys", "read_tokens", "tokens", accountsKey, "database_url", "nats_url", "resthooks", "nats_users",
+}
+
+// accountsHoldSecrets says whether a secret of an account is written where the account is.
+func (c Config) accountsHoldSecrets() bool {
+	for _, account := range c.Accounts {
+		if account.PBXAPI != nil && account.PBXAPI.origin == keySecret {
+			return true
+		}
+		for _, auth := range account.WebhookAuth {
+			if auth.origin == keySecret {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // SecretFiles gives the files that secrets were read from, sorted: the configuration file, if it sets a key that holds
@@ -34,7 +51,7 @@ func (c Config) SecretFiles() []string {
 		files = map[string]bool{}
 	}
 	for _, key := range secretKeys {
-		if strings.HasPrefix(c.origins[key], "file ") {
+		if strings.HasPrefix(c.origins[key], "file ") && (key != accountsKey || c.accountsHoldSecrets()) {
 			files[c.file] = true
 		}
 	}

@@ -180,8 +180,8 @@ func TestEnvironmentAndFlagsAreStrict(t *testing.T) {
 		},
 		"a public address without a secret": {
 			flags: map[string][]string{"listen": {":8080"}},
-			want: "listen: :8080 can be reached from other machines, and no webhook_secret is set: set one, or listen on " +
-				"127.0.0.1 (from --listen)",
+			want: "listen: :8080 can be reached from other machines, and neither webhook_secret nor an account's webhook_auth is set: " +
+				"set one, or listen on 127.0.0.1 (from --listen)",
 		},
 	} {
 		t.Run(name, func(t *testing.T) {

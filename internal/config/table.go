@@ -49,7 +49,8 @@ var table = []option{
 		help: "address of the HTTP API: webhooks in, calls out",
 		more: "Port 0 takes any free port. An address that is not on the loopback interface (an empty host is every " +
 			"interface, and a host name other than localhost counts as one that is not) is refused unless " +
-			"`webhook_secret` is set.",
+			"webhooks have to prove where they come from: by a `webhook_secret`, or by a `webhook_auth` of an account (then an " +
+			"account without one takes none), or by a token with the scope `webhooks`.",
 	}, func(c *Config) *string { return &c.Listen }, parseAddress, quote),
 	field(option{
 		key: "internal_listen", value: formAddress,
@@ -93,11 +94,14 @@ var table = []option{
 		more: "Special characters in a password must be percent-encoded. For another machine it has to say how the connection " +
 			"is protected: `?sslmode=verify-full&sslrootcert=/etc/webhookd/postgres-ca.pem` encrypts it and makes sure that it is " +
 			"the right server; `verify-ca` does not look at the host name, `require` at no certificate, and `disable` does " +
-			"not encrypt. `sslrootcert=system` takes the system's authorities; `sslcert` and `sslkey` are files of our own.",
+			"not encrypt. `sslrootcert=system` takes the system's authorities; `sslcert` and `sslkey` are files of our own. It has " +
+			"to be PostgreSQL 13 or newer, the primary, and a database in UTF8; a pooler before it must not hand a session from " +
+			"one transaction to the next (PgBouncer: `pool_mode = session`), and doctor cannot see one.",
 	}, func(c *Config) *URL { return &c.DatabaseURL }, parseDatabaseURL, URL.String),
 	field(option{
 		key: "commit_timeout", value: formDuration, fallback: "2s",
-		help: "how long a webhook waits for the database before it goes to the spool, from 1s to 15s",
+		help: "how long a webhook waits for the database before it goes to the spool, from " + minLimit.String() + " to " +
+			maxCommitTimeout.String(),
 		more: "Only the first webhooks of an outage wait; those that follow go to the spool at once, until the database is " +
 			"back.",
 	}, func(c *Config) *duration { return (*duration)(&c.CommitTimeout) }, parseCommitTimeout, duration.String),
@@ -241,7 +245,8 @@ var table = []option{
 		key: "trusted_proxies", value: formNetwork,
 		help: "networks of the proxies whose X-Forwarded-For is believed; empty: nobody's is",
 		more: "A request comes from the last address in `X-Forwarded-For` that is not such a proxy's. From anybody else the header " +
-			"means nothing. It counts for `webhook_sources` and `rate_limit_address`, and for nothing else.",
+			"means nothing. It counts for `webhook_sources` and `rate_limit_address`. Where there is any, `listen` is not taken " +
+			"to be for this machine alone: see `read_tokens`.",
 	}, func(c *Config) *[]netip.Prefix { return &c.TrustedProxies }),
 	field(option{
 		key: "rate_limit_address", value: formNumber, fallback: "0",
@@ -284,7 +289,7 @@ var table = []option{
 	field(option{
 		key: "settle_delay", value: formDuration, fallback: "10s",
 		help: "time from the end of a call to its call_settled event",
-		more: "Webhooks that come later than that still count; they give a further revision.",
+		more: "Webhooks that come later than that still count; they give a further revision. " + delayBound,
 	}, func(c *Config) *duration { return (*duration)(&c.SettleDelay) }, parseDelay, duration.String),
 	field(option{
 		key: "ring_limit", value: formDuration, fallback: "10m",
@@ -299,7 +304,8 @@ var table = []option{
 	field(option{
 		key: "reconcile_open_after", value: formDuration, fallback: "1h",
 		help: "age from which the PBX is asked, once an hour, about a call that is open",
-		more: "Only in accounts with a `pbx_api` (see [`accounts`](#accounts)). Counted from the beginning of the call.",
+		more: "Only in accounts with a `pbx_api` (see [`accounts`](#accounts)). Counted from the beginning of the call. " +
+			limitBound,
 	}, func(c *Config) *duration { return (*duration)(&c.ReconcileOpenAfter) }, parseLimit, duration.String),
 	field(option{
 		key: "body_limit", value: "size", fallback: "1MiB",
@@ -309,6 +315,7 @@ var table = []option{
 	field(option{
 		key: "stop_timeout", value: formDuration, fallback: "20s",
 		help: "how long a graceful stop may take before the process ends by force",
+		more: limitBound,
 	}, func(c *Config) *duration { return (*duration)(&c.StopTimeout) }, parseLimit, duration.String),
 	{
 		key: "close_causes", value: formMap, fileOnly: true,
@@ -369,18 +376,17 @@ var table = []option{
 	list(option{
 		key: "api_keys", named: "api-key", value: "key",
 		help: "KEY for the account default, or ACCOUNT:KEY, that clients of the trigger API send; several may be valid",
-		more: "They send it as `Authorization: ApiKey KEY`. Without any the trigger API is open on the loopback interface and " +
-			"closed on any other. A list in the file; separated by commas or line breaks in the environment; a flag that may " +
-			"be repeated. As with `webhook_secret`, the file or the environment is the better place, and a key shorter than " +
-			"16 characters is warned about. A key has no blanks, and no colon of its own.",
+		more: "They send it as `Authorization: ApiKey KEY`. Without any the trigger API is open where reading takes " +
+			"nothing (see `read_tokens`), and closed otherwise. A list in the file; separated by commas or line breaks in the " +
+			"environment; a flag that may be repeated. As with `webhook_secret`, the file or the environment is the better place, " +
+			"and a key shorter than 16 characters is warned about. A key has no blanks, and no colon of its own.",
 	}, func(c *Config) *[]APIKey { return &c.APIKeys }, parseAPIKey, APIKey.String),
 	list(option{
 		key: "read_tokens", named: "read-token", value: "token",
 		help: "TOKEN, or ACCOUNT:TOKEN for one account only, with which calls may be read; several may be valid",
-		more: "Clients send it as `Authorization: Bearer TOKEN`; people log in with it at `/login`. With any configured, reading " +
-			"takes one of them, on loopback too, and the webhook secret does not do for it any more. With none, reading is open on " +
-			"the loopback interface, and asks for the webhook secret on any other, where nobody can look at the pages then. A " +
-			"token that is taken away ends the sessions that began with it. A list in the file; separated by commas or line breaks " +
+		more: "Clients send it as `Authorization: Bearer TOKEN`; people log in with it at `/login`. Who may " +
+			"read with and without any is in [http-api.md](http-api.md#reading); without any, nobody can look at the pages at an " +
+			"address that others can reach, unless there are `api_keys`. A token that is taken away ends the sessions that began with it. A list in the file; separated by commas or line breaks " +
 			"in the environment; a flag that may be repeated. As with `webhook_secret`, the file or the environment is the better " +
 			"place, and a token shorter than 16 characters is warned about. A token has no blanks, and no colon of its own.",
 	}, func(c *Config) *[]ReadToken { return &c.ReadTokens }, parseReadToken, ReadToken.String),
@@ -396,6 +402,8 @@ var table = []option{
 			"account |\n" +
 			"| `triggers` | the trigger API: trigger and cancel, subscribers and topics, trying handlers; also as `ApiKey` |\n" +
 			"| `admin` | changing handlers, emptying the quarantine, closing a call by hand; also as `ApiKey` |\n\n" +
+			"As soon as there is any, on whatever address, whoever has none with the scope changes nothing, and the webhook secret " +
+			"does not do for what one of them is for. " +
 			"People can log in only with one that has the scope `read`; the session may what its scopes say. One with the scope " +
 			"`read` counts as one of " +
 			"`read_tokens`, and one with `triggers` or `admin` as one of `api_keys`, where it matters that there are any. A key of " +
@@ -419,7 +427,7 @@ var table = []option{
 	},
 	field(option{
 		key: "callout_timeout", value: formDuration, fallback: "15s",
-		help: "how long one attempt of a call-out may take, from 1s to 1m",
+		help: "how long one attempt of a call-out may take, from " + minLimit.String() + " to " + maxCalloutTimeout.String(),
 		more: "Call-outs are what the actions `call_webhook` and `call_resthook` ask for.",
 	}, func(c *Config) *duration { return (*duration)(&c.CalloutTimeout) }, parseCalloutTimeout, duration.String),
 	allowPrivate(option{
@@ -442,8 +450,8 @@ const (
 	formKeep     = "days"
 )
 
-const limitNote = "Counted from the arrival of the call's last webhook. The call then ends with `end_basis` `timeout`, " +
-	"until a real close arrives."
+var limitNote = "Counted from the arrival of the call's last webhook. The call then ends with `end_basis` `timeout`, " +
+	"until a real close arrives. " + limitBound
 
 func words(list []string) string { return "`" + strings.Join(list, "`, `") + "`" }
 

@@ -223,19 +223,20 @@ func mergeMeetings(a, b []Meeting) []Meeting {
 func (l *Leg) Told(field dialog.Field) string { return l.told[field].value }
 
 // Replace gives the leg with other texts (numbers, addresses, names, the close cause) in the place of its own; everything
-// else stays, also which webhook each is from. It is what the leg would be if its webhooks had told these texts.
-func (l *Leg) Replace(other func(text string) string) *Leg {
+// else stays, also which webhook each is from. It is what the leg would be if its webhooks had told these texts. member is
+// where in a webhook a text stands, for example "tenant_user.username".
+func (l *Leg) Replace(other func(member, text string) string) *Leg {
 	if l.record != nil {
 		return combine(l.heard.Replace(other), l.record.Replace(other))
 	}
 	m := *l
 	for field := range m.told {
 		if t := &m.told[field]; t.value != "" && dialog.Field(field).IsText() {
-			t.value = other(t.value)
+			t.value = other(dialog.Field(field).String(), t.value)
 		}
 	}
 	if m.cause.value != "" {
-		m.cause.value = other(m.cause.value)
+		m.cause.value = other("close_cause", m.cause.value)
 	}
 	return &m
 }

@@ -79,7 +79,7 @@ func (r *Record) check(rawUUID []byte) error {
 		return &Error{CodeMissingDialogUUID, "dialog_uuid is missing: the record cannot be placed without it"}
 	case r.DialogUUID == "":
 		return &Error{
-			CodeInvalidDialogUUID, "dialog_uuid is no UUID of the form 8-4-4-4-12 (found " + excerpt(rawUUID) + ")",
+			CodeInvalidDialogUUID, "dialog_uuid is no UUID of the form 8-4-4-4-12 (found " + shape(rawUUID) + ")",
 		}
 	case r.Start.IsZero():
 		return &Error{CodeMissingStartTime, "start_time is missing or no time: the record cannot be placed without it"}

@@ -6,7 +6,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"strings"
 )
 
 // Kind says which dialog webhook it is.
@@ -138,7 +137,7 @@ func (r *reader) check() error {
 	default:
 		return &Error{
 			CodeInvalidDialogUUID,
-			"dialog_uuid is no UUID of the form 8-4-4-4-12 (found " + excerpt(r.rawUUID) + ")",
+			"dialog_uuid is no UUID of the form 8-4-4-4-12 (found " + shape(r.rawUUID) + ")",
 		}
 	}
 	switch {
@@ -149,18 +148,8 @@ func (r *reader) check() error {
 		return &Error{
 			CodeInvalidEventTime,
 			"event_time is neither YYYY-MM-DD HH:mm:ss (UTC) nor RFC 3339, or a date that does not exist (found " +
-				excerpt(r.rawTime) + ")",
+				shape(r.rawTime) + ")",
 		}
 	}
 	return nil
-}
-
-// excerpt is a value in a message: short, and valid UTF-8.
-func excerpt(raw []byte) string {
-	const limit = 64
-	text := strings.ToValidUTF8(string(raw), "\uFFFD")
-	if len(text) > limit {
-		text = strings.ToValidUTF8(text[:limit], "") + "…"
-	}
-	return text
 }

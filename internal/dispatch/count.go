@@ -82,6 +82,18 @@ func (r *round) tally(handler *trigger.Compiled) *tally {
 	return count
 }
 
+// toldThere stands for a reason with a handler of all accounts.
+const toldThere = "it failed in one of the accounts; the events error and webhook_called of that account say why"
+
+// keptReason is what is kept with a handler of a reason that may hold a number or a name out of an account's data: nothing,
+// where the handler is of all accounts. The reason itself is in that account's events.
+func keptReason(handler *trigger.Compiled, reason string) string {
+	if handler.Handler().Account == "" {
+		return toldThere
+	}
+	return reason
+}
+
 // failure notes that a handler failed. However much of what it was to do failed, it failed once.
 func (r *round) failure(handler *trigger.Compiled, o *trigger.Occasion, root, reason string) {
 	count := r.tally(handler)

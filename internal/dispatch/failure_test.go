@@ -1,6 +1,7 @@
 package dispatch_test
 
 import (
+	"strings"
 	"testing"
 	"time"
 
@@ -44,6 +45,31 @@ func TestAFailingActionStopsNothingElse(t *testing.T) {
 		}
 		require.EqualValues(t, 1, in.counts(t, "breaks").Fired)
 		require.Zero(t, in.counts(t, "conditional").Fired)
+	})
+}
+
+// What an expression failed on may be somebody's number. It is in the events of the account whose call it was, and with a handler
+// of that account, but not with one that others see, too.
+func TestAHandlerOfAllKeepsNoDataOfAnAccount(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, in *installation) {
+		in.handlers(t, `
+  - {name: own-when, account: default, on: call_missed, when: date(contact.number).Year() > 2000, do: [{type: send_msg, text: x}]}
+  - {name: own-do, account: default, on: call_missed, do: [{type: send_msg, text: "${ date(contact.number) }"}]}
+  - {name: all-when, on: call_missed, when: date(contact.number).Year() > 2000, do: [{type: send_msg, text: x}]}
+  - {name: all-do, on: call_missed, do: [{type: send_msg, text: "${ date(contact.number) }"}]}
+`)
+		in.take(t, call{1, customer, noon}.missed(9*time.Second)...)
+		require.Len(t, in.texts(t), 4)
+		for _, text := range in.texts(t) {
+			require.Contains(t, text, customer)
+		}
+		for name, shown := range map[string]bool{"own-when": true, "own-do": true, "all-when": false, "all-do": false} {
+			kept := in.counts(t, name)
+			require.Equal(t, 1, kept.Failures, name)
+			require.Equal(t, shown, strings.Contains(kept.LastError, customer), "%s: %s", name, kept.LastError)
+			require.NotEmpty(t, kept.LastError)
+		}
 	})
 }
 
@@ -103,7 +129,7 @@ func TestAHandlerIsSwitchedOffAfterSoManyFailures(t *testing.T) {
 		kept := in.counts(t, "breaks")
 		require.False(t, kept.Enabled)
 		require.Equal(t, 20, kept.Failures)
-		require.Contains(t, kept.LastError, "switched off after 20 failures in a row: handler breaks, action 2")
+		require.Contains(t, kept.LastError, "switched off after 20 failures in a row: it failed in one of the accounts")
 		require.Equal(t, []string{"handler breaks was switched off: it failed 20 times in a row"}, in.failuresTold(t))
 
 		missed(20) // the change is not known here yet

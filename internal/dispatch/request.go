@@ -259,8 +259,10 @@ func (r *round) conclude(errand Errand, result callout.Result, attempts int) err
 		return err
 	case result.Status == callout.Success:
 		r.tally(handler).success()
-	default:
+	case result.Reason == "": // then it is a number of HTTP alone
 		r.failure(handler, occasion, errand.kept.ID, reasonOf(result))
+	default:
+		r.failure(handler, occasion, errand.kept.ID, keptReason(handler, reasonOf(result)))
 	}
 	for _, event := range events {
 		r.follow(handler, occasion, errand.kept.ID, event)

@@ -226,7 +226,8 @@ func TestACallOutThatNeverSucceeds(t *testing.T) {
 
 		kept := in.counts(t, "calls")
 		require.Equal(t, 1, kept.Failures)
-		require.Contains(t, kept.LastError, "connection refused")
+		require.Contains(t, kept.LastError, "webhook_called of that account say why")
+		require.NotContains(t, kept.LastError, "connection", "it is of all accounts")
 		require.True(t, kept.Enabled)
 		in.take(t, call{2, customer, in.Now()}.missed(9*time.Second)...)
 		in.pass(t, time.Hour)

@@ -86,7 +86,7 @@ func (r *round) broken(handler *trigger.Compiled, o *trigger.Occasion, root stri
 	id := handler.TriggerID(o)
 	event := handler.Failed(o, id, err)
 	r.emit(o, id, []flow.Event{event})
-	r.failure(handler, o, root, err.Error())
+	r.failure(handler, o, root, keptReason(handler, err.Error()))
 	if o.Depth < trigger.MaxDepth {
 		r.follow(handler, o, root, event)
 	}
@@ -190,7 +190,7 @@ func (r *round) did(one *armed) error {
 	count.fired++
 	switch {
 	case one.fired.Failures > 0:
-		r.failure(one.handler, one.occasion, one.root, failedReason(one.fired))
+		r.failure(one.handler, one.occasion, one.root, keptReason(one.handler, failedReason(one.fired)))
 	case len(one.fired.Requests) == 0: // otherwise what they come to is known later
 		count.success()
 	}

@@ -20,7 +20,7 @@ func Examine(f Facts) []Finding {
 	for _, p := range f.Ports {
 		r.port(p)
 	}
-	r.limits(f.OpenFiles)
+	r.limits(f.OpenFiles, f.MostFiles)
 	return r.findings
 }
 
@@ -53,21 +53,18 @@ func (r *report) secrets(s Setup, files []SecretFile) {
 	}
 }
 
-// mostConnections is what the HTTP server takes; each is a file, and database, NATS and files need some, too.
-const (
-	mostConnections = 4096
-	ownFiles        = 256
-)
+// ownFiles is what database, NATS and files need beside the connections.
+const ownFiles = 256
 
-func (r *report) limits(files uint64) {
+func (r *report) limits(files, connections uint64) {
 	switch {
 	case files == 0:
 	case files < ownFiles:
 		r.addf("limits_few_files", "Only %d files may be open: webhookd needs %d for itself, and one more for each connection.",
 			files, ownFiles)
-	case files < mostConnections+ownFiles:
+	case files < connections+ownFiles:
 		r.addf("limits_files", "Only %d files may be open: with %d connections, which webhookd takes, new ones will fail "+
-			"(%d are enough).", files, mostConnections, mostConnections+ownFiles)
+			"(%d are enough).", files, connections, connections+ownFiles)
 	default:
 		r.addf("limits_ok", "%d files may be open (of a process that is started as this one; the service may have another limit).",
 			files)

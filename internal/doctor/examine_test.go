@@ -40,8 +40,8 @@ func good() doctor.Facts {
 			Subjects: "flow.trigger.>", Stream: stream, Bucket: bucket,
 		},
 		Ports:     []doctor.Port{{Name: "listen", Address: "0.0.0.0:8080"}},
-		OpenFiles: 65536,
-		Secrets:   []doctor.SecretFile{{Path: "/etc/webhookd/webhookd.yaml"}},
+		OpenFiles: 65536, MostFiles: 4096,
+		Secrets: []doctor.SecretFile{{Path: "/etc/webhookd/webhookd.yaml"}},
 	}
 }
 
@@ -167,12 +167,19 @@ func TestWhatIsWrongIsFound(t *testing.T) {
 		}, "", ""},
 		{"a copy that is away", func(f *doctor.Facts) { f.NATS.Stream.Behind = []string{"nats-2"} }, "stream_lame", "nats-2"},
 		{"no leader", func(f *doctor.Facts) { f.NATS.Stream.Leader = false }, "stream_no_leader", ""},
+		{"more copies than servers", func(f *doctor.Facts) {
+			f.NATS.Servers, f.NATS.Stream = 2, doctor.Stream{Name: "FLOW_TRIGGERS", Missing: true}
+		}, "replicas_too_many stream_missing", "cannot be made with 3 copies"},
+		{"a cluster that does not tell of all", func(f *doctor.Facts) { f.NATS.Servers = 1 }, "", ""},
 		{"copies without a cluster", func(f *doctor.Facts) { f.NATS.Cluster = "" }, "replicas_too_many", ""},
 
 		{"our own port", func(f *doctor.Facts) { f.Ports[0].Taken, f.Ports[0].Ours, f.Ports[0].By = true, true, "a webhookd" }, "port_ours", "a webhookd"},
 		{"a port that is taken", func(f *doctor.Facts) { f.Ports[0].Taken = true }, "port_taken", "not webhookd"},
 		{"an address of nobody", func(f *doctor.Facts) { f.Ports[0].Problem = "cannot assign" }, "port_impossible", "cannot assign"},
 		{"few files", func(f *doctor.Facts) { f.OpenFiles = 1024 }, "limits_files", "1024"},
+		{"few files for the connections that are configured", func(f *doctor.Facts) {
+			f.OpenFiles, f.MostFiles = 5000, 65000
+		}, "limits_files", "65256 are enough"},
 		{"files for all connections", func(f *doctor.Facts) { f.OpenFiles = 4352 }, "", ""},
 		{"hardly a file", func(f *doctor.Facts) { f.OpenFiles = 255 }, "limits_few_files", "255"},
 	} {

@@ -12,6 +12,7 @@ type Facts struct {
 	NATS      NATS
 	Ports     []Port
 	OpenFiles uint64 // how many files this process may have open; 0: not known
+	MostFiles uint64 // how many connections the service takes, each of which is a file
 	Secrets   []SecretFile
 }
 
@@ -102,7 +103,7 @@ type NATS struct {
 
 	Version    string
 	Cluster    string // its name; empty: the server is alone
-	Servers    int    // of the cluster that are known
+	Servers    int    // of the cluster that are known; where some did not say who they are, as many as there may be
 	MaxPayload int64  // bytes
 	JetStream  Trouble
 	JSProblem  string // of JetStream
@@ -144,7 +145,7 @@ type Port struct {
 	Address string
 	Taken   bool   // somebody listens there
 	By      string // who, where that could be found out; empty: somebody else
-	Ours    bool   // it is a webhookd
+	Ours    bool   // it is a webhookd, of this set-up as far as can be seen
 	Problem string // why nobody could listen there; empty with Taken
 }
 

@@ -37,7 +37,7 @@ func (r *report) nats(n NATS) {
 		}
 		alone := "alone"
 		if n.Cluster != "" {
-			alone = "in the cluster " + n.Cluster + ", of which " + strconv.Itoa(n.Servers) + " addresses are known"
+			alone = "in the cluster " + n.Cluster + ", of which " + strconv.Itoa(n.Servers) + " servers are known"
 		}
 		r.addf("nats_ok", "%s %s answers (version %s, %s), with JetStream.", kind, n.Where, n.Version, alone)
 	}
@@ -64,11 +64,21 @@ func (r *report) broker(n NATS) {
 		r.addf("jetstream_storage", "JetStream's account has %s of the %s that it may: publishing will fail.", size(n.Storage),
 			size(n.MaxStorage))
 	}
-	if n.Replicas > 1 && n.Cluster == "" {
+	switch {
+	case n.Replicas > 1 && n.Cluster == "":
 		r.addf("replicas_too_many", "nats_replicas is %d, but the server at %s is in no cluster: the stream cannot be made.",
 			n.Replicas,
 			n.Where)
+	case n.tooFew():
+		r.addf("replicas_too_many", "nats_replicas is %d, but the cluster %s tells of %d servers only: the stream cannot be made.",
+			n.Replicas, n.Cluster, n.Servers)
 	}
+}
+
+// tooFew says whether the cluster has fewer servers than copies are wanted. One that does not tell of all its servers, and
+// has that many copies already, has them.
+func (n NATS) tooFew() bool {
+	return n.Servers > 0 && n.Replicas > max(n.Servers, n.Stream.Replicas)
 }
 
 // stream judges a stream; subjects is what it must take, empty for the bucket, which NATS itself makes right.
@@ -77,6 +87,9 @@ func (r *report) stream(n NATS, s Stream, subjects string) {
 	switch {
 	case s.Problem != "":
 		r.addf("stream_unknown", "Stream %s could not be asked for: %s.", s.Name, s.Problem)
+		return
+	case s.Missing && n.Replicas > 1 && (n.Cluster == "" || n.tooFew()):
+		r.addf("stream_missing", "Stream %s is not there yet, and cannot be made with %d copies.", s.Name, n.Replicas)
 		return
 	case s.Missing:
 		r.addf("stream_missing", "Stream %s is not there yet: the service makes it.", s.Name)

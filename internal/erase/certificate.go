@@ -48,7 +48,18 @@ var notReached = []NotReached{
 		"Until it is used again; VACUUM (FULL) gives it back.",
 	},
 	{"the spool", "Webhooks that wait there while the database is away are rewritten when they are taken in.", "Until then."},
-	{"handlers", "A definition may name a number; who wrote it can change it.", "Until it is changed."},
+	{
+		"damaged files of the spool (*.corrupt)", "What could not be read of a file stays in it, and may be anybody's.",
+		"Until somebody removes them.",
+	},
+	{
+		"handlers", "A definition may name a number, and so may the last error of one; who wrote it can change it.",
+		"Until it is changed; the last error until it fails again.",
+	},
+	{
+		"transaction ids, and keys and names of topics", "Clients chose them, and ask by them; one made of a number names it.",
+		"Triggers as long as calls are kept; topics until they are removed.",
+	},
 	{"logs", "webhookd writes no numbers or names above the level debug; proxies before it may.", "As long as they are kept."},
 	{"the PBX", "It has its own records.", "Ask it."},
 }

@@ -62,10 +62,7 @@ type Stream interface {
 func (s *Service) finder(number string) (id string, find person.Finder, err error) {
 	id, ok := person.Canonical(number, s.Region)
 	if !ok {
-		return "", nil, fmt.Errorf("%w: it has three digits or more, and nothing but digits, spaces and + - . / ( )", ErrNumber)
+		return "", nil, fmt.Errorf("%w: it has three digits or more, between them nothing but spaces and + - . / ( ) _", ErrNumber)
 	}
-	return id, func(text string) (string, bool) {
-		found, ok := person.Canonical(text, s.Region)
-		return "", ok && found == id
-	}, nil
+	return id, person.ByNumber(id, s.Region), nil
 }

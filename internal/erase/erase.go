@@ -49,6 +49,9 @@ func (s *Service) Erase(ctx context.Context, account, number string, dryRun bool
 	if _, err := s.look(ctx, account, e.who, e.found); err != nil {
 		return Certificate{}, err
 	}
+	if err := s.lookAtRows(ctx, account, e.who.numbers, e.found); err != nil {
+		return Certificate{}, err
+	}
 	again, err := e.begin(ctx, id)
 	if err != nil {
 		return Certificate{}, err
@@ -77,7 +80,7 @@ func (e *eraser) begin(ctx context.Context, id string) (again bool, err error) {
 		GuardUntil: now.Add(GuardFor),
 	}
 	secret := random(sha256.Size)
-	e.key = person.KeyPrefix + hex.EncodeToString(random(16))
+	e.key = person.KeyPrefix + hex.EncodeToString(random(person.KeySize))
 	err = e.write(ctx, func(tx store.Tx) (err error) {
 		known, kept, err := tx.GuardedErasures(ctx, now)
 		if err != nil {
@@ -92,7 +95,7 @@ func (e *eraser) begin(ctx context.Context, id string) (again bool, err error) {
 			}
 		}
 		e.guard = person.NewGuard(secret, e.Region)
-		again = e.resume(known, e.guard.NumberMark(e.account, id))
+		again = e.resume(known, e.guard.NumberMark(e.account, id), e.guard.TailMark(e.account, id))
 		if e.dryRun {
 			return nil
 		}
@@ -117,8 +120,8 @@ func (e *eraser) begin(ctx context.Context, id string) (again bool, err error) {
 
 // resume gives the erasure its marks, and the pseudonym and the marks of earlier ones of the same number. It says whether
 // there is one.
-func (e *eraser) resume(known []store.Erasure, number string) (again bool) {
-	marks := []string{number}
+func (e *eraser) resume(known []store.Erasure, number, tail string) (again bool) {
+	marks := []string{number, tail}
 	for _, before := range known {
 		if before.Account == e.account && slices.Contains(before.Marks, number) {
 			e.erasure.Pseudonym, again = before.Pseudonym, true

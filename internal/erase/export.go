@@ -21,7 +21,8 @@ type Export struct {
 	ExportedAt time.Time         `json:"exported_at"`
 	Calls      []json.RawMessage `json:"calls"`    // the records of the calls that name the number
 	Webhooks   []ExportedEntry   `json:"webhooks"` // all journal entries of these calls, and others that name the number
-	// Rows are the rows of further tables that name the number, by table.
+	// Rows are the rows of further tables that an erasure would change: those that name the number, and those that name the
+	// person and one of the calls.
 	Rows map[store.PersonTable][]ExportedRow `json:"rows"`
 }
 
@@ -41,7 +42,7 @@ type ExportedRow map[string]json.RawMessage
 
 // Export collects everything that is stored of a person. It returns ErrNumber, and store.ErrUnavailable.
 func (s *Service) Export(ctx context.Context, account, number string) (Export, error) {
-	_, numbers, err := s.finder(number)
+	id, numbers, err := s.finder(number)
 	if err != nil {
 		return Export{}, err
 	}
@@ -53,6 +54,10 @@ func (s *Service) Export(ctx context.Context, account, number string) (Export, e
 	if _, err := s.look(ctx, account, wanted{numbers: numbers}, f); err != nil {
 		return Export{}, err
 	}
+	if err := s.lookAtRows(ctx, account, numbers, f); err != nil {
+		return Export{}, err
+	}
+	e := s.wouldErase(account, id, f)
 	for _, id := range slices.Sorted(maps.Keys(f.calls)) {
 		if err := s.exportCall(ctx, store.Key{Account: account, UUID: id}, &export); err != nil {
 			return Export{}, err
@@ -64,14 +69,9 @@ func (s *Service) Export(ctx context.Context, account, number string) (Export, e
 	for _, table := range store.PersonTables {
 		list := []ExportedRow{}
 		_, err := s.rows(ctx, account, table, "", func(row store.PersonRow) error {
-			if _, hit := rewritten(row, numbers); !hit {
-				return nil
+			if _, hit := rewritten(row, e.find(row.Values...)); hit {
+				list = append(list, exportedRow(table, row))
 			}
-			made := ExportedRow{}
-			for i, column := range store.PersonColumns[table] {
-				made[column.Name] = shown(row.Values[i])
-			}
-			list = append(list, made)
 			return nil
 		})
 		if err != nil {

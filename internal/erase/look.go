@@ -134,7 +134,11 @@ func (s *Service) lookForNames(ctx context.Context, leg store.Leg, numbers perso
 		if entries[i].DialogUUID != leg.DialogUUID {
 			continue
 		}
-		for _, name := range person.NamesOf(entries[i].Body, numbers) {
+		names, err := ingest.NamesOn(leg, entries[i].Body, numbers)
+		if err != nil {
+			return err
+		}
+		for _, name := range names {
 			f.names[name] = true
 		}
 	}

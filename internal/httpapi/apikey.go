@@ -75,7 +75,7 @@ func (s *Server) keyOf(header *fasthttp.RequestHeader) (who reader, presented, o
 //
 // A page's script sends no key but the cookie that one was exchanged for.
 func (s *Server) guardKey(c *fiber.Ctx, scope Scope) error {
-	if s.keys.none {
+	if s.unasked() {
 		if err := s.admitOpen(c); err != nil {
 			return err
 		}
@@ -94,8 +94,11 @@ func (s *Server) guardKey(c *fiber.Ctx, scope Scope) error {
 	return s.limitAccount(c)
 }
 
-// admitOpen lets requests without a key in where no key is configured. Where there are read tokens, one must come even so:
-// what is changed shows what there is.
+// unasked says whether nothing is configured that anybody could prove themselves with but the webhook secret. As soon as there
+// is any token, if only to read, whoever changes something needs the scope.
+func (s *Server) unasked() bool { return s.keys.none && s.tokens.none }
+
+// admitOpen lets requests without a key in where no token of any kind is configured.
 func (s *Server) admitOpen(c *fiber.Ctx) error {
 	if s.cfg.GuardReads {
 		return &problem{kind: kindKeyRefused, detail: "No API key is configured, and others than this machine can reach this " +
@@ -106,9 +109,6 @@ func (s *Server) admitOpen(c *fiber.Ctx) error {
 		return &problem{kind: kindNotLocal, detail: "No API key is configured, so only this machine's own programs may use the " +
 			"trigger API: the Host header must be an IP address or localhost, and a browser's Origin the same host. " +
 			"Nothing was done. Configure a key (api_keys) to use it by a name or through a proxy."}
-	}
-	if !s.tokens.none {
-		return s.admit(c)
 	}
 	return nil
 }
@@ -152,6 +152,11 @@ func accountOf(c *fiber.Ctx, q query) (string, error) {
 	}
 	own := keyed(c)
 	if own == "" {
+		if !readerOf(c).sees(account) {
+			return "", &problem{kind: kindUnauthorized, detail: "The webhooks of this account are proved in ways of its own, so the " +
+				"webhook secret neither shows nor changes anything of it, and nothing was done. Use a token (read_tokens, tokens) or " +
+				"an API key (api_keys)."}
+		}
 		return account, nil
 	}
 	if _, named := q["account"]; named && account != own {
@@ -168,7 +173,7 @@ func (s *Server) mayHandIn(header *fasthttp.RequestHeader) bool {
 	if !s.asksForKey(header.RequestURI()) {
 		return false
 	}
-	if s.keys.none {
+	if s.unasked() {
 		return !s.cfg.GuardReads
 	}
 	_, _, ok := s.keyOf(header)

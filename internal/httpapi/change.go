@@ -3,11 +3,11 @@ package httpapi
 import "github.com/gofiber/fiber/v2"
 
 // mayChange says why whoever sent a request may not change what is kept; nil where they may. An API key may, in its
-// account, and so may a session that one was exchanged for; so may the webhook secret, which can hand in webhooks of every
-// account. Where no API key is configured, this machine's own programs may on a server that only they can reach, once
-// they may read.
+// account, and so may a session that one was exchanged for. Where none is configured, so may the webhook secret, in the accounts
+// of which it can hand in webhooks; and where there is no token of any kind, this machine's own programs may on a server that
+// only they can reach.
 func (s *Server) mayChange(c *fiber.Ctx) error {
-	if s.knowsSecret(&c.Request().Header) {
+	if s.secretChanges(&c.Request().Header) {
 		return nil
 	}
 	return s.mayAdminister(c)
@@ -19,11 +19,12 @@ func (s *Server) mayAdminister(c *fiber.Ctx) error {
 	switch {
 	case who.scopes.has(ScopeAdmin):
 		return nil
-	case !s.keys.none:
+	case !s.unasked():
 		if key, _, ok := s.keyOf(&c.Request().Header); ok && key.scopes.has(ScopeAdmin) {
 			return nil
 		}
-		return &problem{kind: kindReadOnly, detail: "This needs an API key (api_keys), and the request came without a valid one. " +
+		return &problem{kind: kindReadOnly, detail: "This needs an API key (api_keys), or a token with the scope admin, and the " +
+			"request came without a valid one. " +
 			"Nothing was changed. Send one as Authorization: ApiKey followed by the key, or log in with one."}
 	case s.cfg.GuardReads:
 		return &problem{kind: kindReadOnly, detail: "No API key is configured, and others than this machine can reach this " +
@@ -38,8 +39,8 @@ func (s *Server) mayAdminister(c *fiber.Ctx) error {
 	return nil
 }
 
-// guardChange is before every route that changes something and is no part of the trigger API. An API key or the webhook
-// secret in its header is enough; anything else must be allowed to read first.
+// guardChange is before every route that changes something and is no part of the trigger API. An API key is enough, or, where
+// none is configured, the webhook secret in its header; anything else must be allowed to read first.
 func (s *Server) guardChange(c *fiber.Ctx) error {
 	header := &c.Request().Header
 	if who, _, ok := s.keyOf(header); ok {
@@ -49,7 +50,8 @@ func (s *Server) guardChange(c *fiber.Ctx) error {
 		s.letRead(c, who)
 		return c.Next()
 	}
-	if s.knowsSecret(header) {
+	if s.secretChanges(header) {
+		s.letRead(c, s.sender())
 		return c.Next()
 	}
 	return s.guardOwn(c, s.mayChange)

@@ -100,9 +100,6 @@ type Config struct {
 	// Public leaves everything out but what those outside need: handing in webhooks, the trigger API (without its handlers),
 	// and whether the server is there. It is for a listener that the internet reaches, beside another one for the rest.
 	Public bool
-	// LocalOnly keeps web pages in browsers of this machine out: for a listener on loopback where nobody is asked who reads.
-	// Without webhook secrets it is always so.
-	LocalOnly bool
 	// TLS is how connections are encrypted; nil: they are not.
 	TLS *tls.Config
 	// Answered, if not nil, is told of every request that brought, or would have brought, a webhook: for which account,
@@ -145,9 +142,12 @@ type Config struct {
 	RateLimitAddress int
 	RateLimitAccount int
 	// GuardReads asks for the secret on the routes that show calls, too, unless there are read tokens, and closes the trigger
-	// API where no API key is configured. It is for a server that others than this machine can reach: calls hold numbers
-	// and names.
+	// API where no API key is configured. It is for a server that others than this machine can reach, if only by a proxy:
+	// calls hold numbers and names. Without it, and without read tokens, web pages in browsers of this machine are kept out.
 	GuardReads bool
+	// PlainCookies leaves cookies without Secure although reads are guarded: for a listener on loopback, to which this
+	// machine's browsers come without encryption.
+	PlainCookies bool
 
 	BodyLimit      int           // bytes of a webhook
 	HeaderLimit    int           // bytes of a request's line and headers

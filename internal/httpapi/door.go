@@ -3,7 +3,6 @@ package httpapi
 import (
 	"crypto/sha256"
 	"strconv"
-	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -39,8 +38,7 @@ func (s *Server) takeWebhook(c *fiber.Ctx, account string) error {
 	}
 	// The Content-Type is not looked at: senders mislabel JSON, and the body says for itself whether it is any.
 	body := c.BodyRaw()
-	encoding := strings.TrimSpace(c.Get(fiber.HeaderContentEncoding))
-	if encoding != "" && !strings.EqualFold(encoding, "identity") {
+	if compressed(c) {
 		return s.refuseEncoding(account, body)
 	}
 

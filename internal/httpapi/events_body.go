@@ -13,8 +13,7 @@ import (
 
 // readBody gives the body of a request as it was sent.
 func readBody(c *fiber.Ctx) ([]byte, error) {
-	encoding := strings.TrimSpace(c.Get(fiber.HeaderContentEncoding))
-	if encoding != "" && !strings.EqualFold(encoding, "identity") {
+	if compressed(c) {
 		return nil, &problem{kind: kindEncodingRefused, detail: "Bodies are taken as they are, not compressed. Nothing was done. " +
 			"Send the request without Content-Encoding."}
 	}

@@ -19,37 +19,44 @@ import (
 // saneHandler is what a handler's name looks like.
 var saneHandler = regexp.MustCompile(`^[a-z0-9][a-z0-9._-]{0,63}$`)
 
-// handlerJSON is a handler as clients see it.
+// handlerJSON is a handler as clients see it. How it has been doing is null where it is not for their eyes.
 type handlerJSON struct {
 	Name       string          `json:"name"`
 	Account    correlate.Word  `json:"account"` // null for every account
 	Source     string          `json:"source"`
 	Enabled    bool            `json:"enabled"`
-	Fired      int64           `json:"fired"`
+	Fired      *int64          `json:"fired"`
 	FiredAt    *time.Time      `json:"fired_at"`
-	Failures   int             `json:"failures"`
+	Failures   *int            `json:"failures"`
 	LastError  correlate.Word  `json:"last_error"`
 	UpdatedAt  time.Time       `json:"updated_at"`
 	Definition json.RawMessage `json:"definition"`
 }
 
-func handlerOf(handler *store.Handler) (handlerJSON, error) {
+// knowsOf says whether who reads may see how a handler has been doing. One of all accounts counts what goes on in each of
+// them, and its last error may say what was in another one's data.
+func (r reader) knowsOf(handler *store.Handler) bool {
+	return handler.Account != "" || r.seesEverything()
+}
+
+func handlerOf(handler *store.Handler, who reader) (handlerJSON, error) {
 	definition, err := redacted(handler.Definition)
 	if err != nil {
 		return handlerJSON{}, fmt.Errorf("show handler %s: %w", handler.Name, err)
 	}
-	return handlerJSON{
+	told := handlerJSON{
 		Name:       handler.Name,
 		Account:    correlate.Word(handler.Account),
 		Source:     handler.Source,
 		Enabled:    handler.Enabled,
-		Fired:      handler.Fired,
-		FiredAt:    moment(handler.FiredAt),
-		Failures:   handler.Failures,
-		LastError:  correlate.Word(handler.LastError),
 		UpdatedAt:  handler.UpdatedAt.UTC(),
 		Definition: definition,
-	}, nil
+	}
+	if who.knowsOf(handler) {
+		told.Fired, told.FiredAt = &handler.Fired, moment(handler.FiredAt)
+		told.Failures, told.LastError = &handler.Failures, correlate.Word(handler.LastError)
+	}
+	return told, nil
 }
 
 // moment gives a time in UTC; nil for none.
@@ -80,7 +87,7 @@ func (s *Server) getHandlers(c *fiber.Ctx) error {
 	}
 	list := make([]handlerJSON, 0, len(handlers))
 	for i := range handlers {
-		told, err := handlerOf(&handlers[i])
+		told, err := handlerOf(&handlers[i], readerOf(c))
 		if err != nil {
 			return err
 		}
@@ -113,8 +120,8 @@ func (s *Server) findHandler(c *fiber.Ctx) (store.Handler, error) {
 	ctx, cancel := s.requestContext()
 	defer cancel()
 	handler, err := s.cfg.TriggerReader.Handler(ctx, name)
-	switch account := keyed(c); {
-	case errors.Is(err, store.ErrNotFound), err == nil && account != "" && handler.Account != "" && handler.Account != account:
+	switch {
+	case errors.Is(err, store.ErrNotFound), err == nil && !readerOf(c).sees(handler.Account):
 		return store.Handler{}, handlerNotFound()
 	case err != nil:
 		return store.Handler{}, fmt.Errorf("find handler: %w", err)
@@ -123,7 +130,7 @@ func (s *Server) findHandler(c *fiber.Ctx) (store.Handler, error) {
 }
 
 func answerHandler(c *fiber.Ctx, status int, handler store.Handler) error {
-	told, err := handlerOf(&handler)
+	told, err := handlerOf(&handler, readerOf(c))
 	if err != nil {
 		return err
 	}

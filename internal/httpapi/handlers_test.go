@@ -261,3 +261,51 @@ func TestHandlersWhenTheDatabaseIsAway(t *testing.T) {
 	m.err = context.DeadlineExceeded
 	requireProblem(t, b.post(t, "/v1/handlers", someHandler), 503, "timeout")
 }
+
+// How a handler of all accounts has been doing says what goes on in the others: how often something happened there and when, and
+// what was in the data that it failed on. Whoever sees one account alone is shown what it is, and no more.
+func TestAHandlerOfAllShowsNothingOfOtherAccounts(t *testing.T) {
+	t.Parallel()
+	counted := func(account string) store.Handler {
+		return store.Handler{
+			Name: "counted" + account, Account: account, Source: store.HandlerFromAPI, Enabled: true, Fired: 4711, FiredAt: memoryTime,
+			Failures: 815, LastError: "48600700800 is no time", UpdatedAt: memoryTime,
+			Definition: []byte(`{"name":"counted` + account + `","on":["call_missed"],"do":[{"type":"send_msg","text":"x"}]}`),
+		}
+	}
+	b, m := setupTriggers(t, withTokens)
+	m.put(counted(""), counted("acme"))
+	told := []string{"4711", "815", "48600700800"}
+	session := func(token string) []string { return []string{"Cookie", logIn(t, b, token)} }
+	for name, tc := range map[string]struct {
+		headers []string
+		all     bool // of the handler of all accounts
+	}{
+		"a token of one account":   {bearer(tokenOfAcme), false},
+		"a session of one account": {session(tokenOfAcme), false},
+		"a key of one account":     {session(keyOfAcme), false},
+		"a token of all":           {bearer(tokenOfAll), true},
+		"a session of all":         {session(tokenOfAll), true},
+	} {
+		for path, shown := range map[string]bool{
+			"/v1/handlers/counted": tc.all, "/handlers/counted": tc.all, "/v1/handlers/countedacme": true, "/handlers/countedacme": true,
+		} {
+			got := b.get(t, path, append([]string{"Accept", "text/html"}, tc.headers...)...)
+			require.Equal(t, 200, got.status, "%s", got.body)
+			for _, text := range told {
+				require.Equal(t, shown, strings.Contains(string(got.body), text), "%s: %s at %s", name, text, path)
+			}
+		}
+		for _, path := range []string{"/v1/handlers", "/handlers"} {
+			got := string(b.get(t, path, append([]string{"Accept", "text/html"}, tc.headers...)...).body)
+			want := 1
+			if tc.all {
+				want = 2
+			}
+			require.Equal(t, want, strings.Count(got, "48600700800"), "%s at %s", name, path)
+			require.Equal(t, want, strings.Count(got, "4711"), "%s at %s", name, path)
+		}
+	}
+	got := b.get(t, "/v1/handlers/counted", bearer(tokenOfAcme)...)
+	require.Contains(t, string(got.body), `"fired":null,"fired_at":null,"failures":null,"last_error":null`)
+}

@@ -89,10 +89,8 @@ func (s *Server) triggersOfHandler(c *fiber.Ctx, name string, limit int) ([]stor
 	if err != nil {
 		return nil, fmt.Errorf("list triggers of handler: %w", err)
 	}
-	if account := keyed(c); account != "" {
-		triggers = slices.DeleteFunc(triggers, func(one store.Trigger) bool { return one.Account != account })
-	}
-	return triggers, nil
+	who := readerOf(c)
+	return slices.DeleteFunc(triggers, func(one store.Trigger) bool { return !who.sees(one.Account) }), nil
 }
 
 // getCallTriggers answers with what a call has triggered, the oldest first.

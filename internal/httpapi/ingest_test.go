@@ -274,7 +274,9 @@ func TestCloseByHand(t *testing.T) {
 
 func TestCloseAsksForTheSecret(t *testing.T) {
 	t.Parallel()
-	b := setup(t, func(cfg *httpapi.Config) { cfg.WebhookSecrets = []string{"a-secret-of-some-length"} })
+	b := setup(t, func(cfg *httpapi.Config) {
+		cfg.WebhookSecrets, cfg.GuardReads = []string{"a-secret-of-some-length"}, true
+	})
 	requireProblem(t, b.post(t, "/v1/calls/"+aCall+"/close", ""), 401, "unauthorized")
 	got := b.post(t, "/v1/calls/"+aCall+"/close", "", "X-Webhook-Secret", "a-secret-of-some-length")
 	requireProblem(t, got, 404, "call_not_found")

@@ -9,12 +9,13 @@ import (
 	"github.com/gofiber/fiber/v2"
 )
 
-// guardLocal protects a server without a secret, which listens on loopback only, from the browsers of the same
-// machine. Any web page can make a browser send requests to 127.0.0.1 (then Origin names the page), and by pointing its
-// own name at 127.0.0.1 can also read the answers (then Host has that name, and a GET has no Origin). So Host must be
-// an address or localhost, which nobody can point elsewhere, and Origin, where there is one, must be that host.
+// guardLocal protects a server on loopback from the browsers of the same machine, wherever something is open there to whoever
+// comes: webhooks without a secret, or calls that nobody is asked for. A secret for webhooks does not end it. Any web page can
+// make a browser send requests to 127.0.0.1 (then Origin names the page), and by pointing its own name at 127.0.0.1 can also
+// read the answers (then Host has that name, and a GET has no Origin). So Host must be an address or localhost, which nobody
+// can point elsewhere, and Origin, where there is one, must be that host.
 func (s *Server) guardLocal(c *fiber.Ctx) error {
-	if !s.open && !s.cfg.LocalOnly || ownMachine(c) {
+	if asked := s.cfg.GuardReads || !s.tokens.none; !s.open && asked || ownMachine(c) {
 		return c.Next()
 	}
 	if !s.open {

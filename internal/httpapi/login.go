@@ -32,8 +32,8 @@ func (s *Server) answerLogin(c *fiber.Ctx, status int, page web.LoginPage) error
 
 // postLogin exchanges a read token or an API key for a cookie.
 func (s *Server) postLogin(c *fiber.Ctx) error {
-	next := localPath(c.FormValue("next"))
-	found, ok := s.findCredential(c.FormValue("token"))
+	next := localPath(formValue(c, "next"))
+	found, ok := s.findCredential(formValue(c, "token"))
 	if !ok {
 		return s.answerLogin(c, fiber.StatusUnauthorized, web.LoginPage{Next: next, Refused: true})
 	}

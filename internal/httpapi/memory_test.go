@@ -84,6 +84,15 @@ func setupTriggers(t *testing.T, change func(*httpapi.Config)) (*bundle, *memory
 	}), m
 }
 
+// put adds handlers as they are.
+func (m *memory) put(handlers ...store.Handler) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for i := range handlers {
+		m.handlers[handlers[i].Name] = handlers[i]
+	}
+}
+
 func (m *memory) requests() []asked {
 	m.mu.Lock()
 	defer m.mu.Unlock()

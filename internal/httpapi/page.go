@@ -70,14 +70,6 @@ func (s *Server) guardPage(c *fiber.Ctx) error {
 	return c.Redirect("/login?next="+urlEscape(c.OriginalURL()), fiber.StatusSeeOther)
 }
 
-// guardForm refuses forms that another site's page sends.
-func (*Server) guardForm(c *fiber.Ctx) error {
-	if !fromOwnPage(c) {
-		return foreignPage()
-	}
-	return c.Next()
-}
-
 // shell says what is around the page that a request asks for.
 func (s *Server) shell(c *fiber.Ctx) web.Shell {
 	who := readerOf(c)
@@ -140,13 +132,13 @@ func (*Server) getAsset(c *fiber.Ctx) error {
 
 // postPreferences keeps in cookies which language and which colours somebody likes.
 func (s *Server) postPreferences(c *fiber.Ctx) error {
-	if language, ok := web.ParseLanguage(c.FormValue("language")); ok {
+	if language, ok := web.ParseLanguage(formValue(c, "language")); ok {
 		c.Cookie(s.cookie(languageCookie, string(language), likingLife))
 	}
-	if word := c.FormValue("theme"); word != "" {
+	if word := formValue(c, "theme"); word != "" {
 		if theme, ok := web.ParseTheme(word); ok {
 			c.Cookie(s.cookie(themeCookie, string(theme), likingLife))
 		}
 	}
-	return c.Redirect(localPath(c.FormValue("back")), fiber.StatusSeeOther)
+	return c.Redirect(localPath(formValue(c, "back")), fiber.StatusSeeOther)
 }

@@ -27,11 +27,11 @@ func (s *Server) routeHandlerPages() {
 // closedTo says why who looks may not change handlers. It is what guardKey asks of a page's script.
 func (s *Server) closedTo(c *fiber.Ctx) web.Closed {
 	switch {
-	case !s.keys.none && readerOf(c).scopes.has(ScopeAdmin):
+	case readerOf(c).scopes.has(ScopeAdmin):
 		return web.Open
 	case !s.keys.none:
 		return web.ClosedKey
-	case s.cfg.GuardReads:
+	case s.cfg.GuardReads || !s.tokens.none:
 		return web.ClosedNone
 	case !ownMachine(c):
 		return web.ClosedHost
@@ -48,12 +48,16 @@ func (s *Server) handlerPage(c *fiber.Ctx, handler *store.Handler) (web.Handler,
 	// With a key, those of all accounts are seen and not changed.
 	own := keyed(c) == "" || handler.Account == keyed(c)
 	open := s.closedTo(c) == web.Open
-	return web.Handler{
+	shown := web.Handler{
 		Name: handler.Name, Account: handler.Account, Source: handler.Source, Enabled: handler.Enabled,
-		Fired: handler.Fired, FiredAt: handler.FiredAt, Failures: handler.Failures, LastError: handler.LastError,
 		UpdatedAt: handler.UpdatedAt, Definition: definition,
 		MaySwitch: open && own, MayDelete: open && own && handler.Source != store.HandlerFromFile,
-	}, nil
+	}
+	if shown.Counted = readerOf(c).knowsOf(handler); shown.Counted {
+		shown.Fired, shown.FiredAt = handler.Fired, handler.FiredAt
+		shown.Failures, shown.LastError = handler.Failures, handler.LastError
+	}
+	return shown, nil
 }
 
 // getHandlersPage shows all handlers that concern who looks.
@@ -93,7 +97,7 @@ func (s *Server) handlersFor(ctx context.Context, c *fiber.Ctx, q query) ([]stor
 	}
 	concerned := handlers[:0:0]
 	for i := range handlers {
-		if every || handlers[i].Account == "" || handlers[i].Account == account {
+		if (every || handlers[i].Account == "" || handlers[i].Account == account) && readerOf(c).sees(handlers[i].Account) {
 			concerned = append(concerned, handlers[i])
 		}
 	}

@@ -73,7 +73,7 @@ func TestHandlersOfWhoMayOnlyLook(t *testing.T) {
 			func(cfg *httpapi.Config) {
 				cfg.GuardReads, cfg.ReadTokens = true, []httpapi.ReadToken{{Token: tokenOfAll}}
 			},
-			bearer(tokenOfAll), "no API key is configured, and others than this machine",
+			bearer(tokenOfAll), "no API key is configured, and without one",
 		},
 		"it is used by a name": {nil, []string{"Host", "pbx.example"}, "without an API key handlers are changed from this machine only"},
 	} {

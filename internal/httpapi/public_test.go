@@ -121,12 +121,31 @@ func TestSlowClientsDoNotKeepOthersOutForLong(t *testing.T) {
 	}
 }
 
+// One connection more than may be open is answered 503, and those that are open are not disturbed.
+func TestConnectionsAreBounded(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(cfg *httpapi.Config) { cfg.MaxConnections = 2 })
+	ask := func(conn net.Conn) {
+		t.Helper()
+		_, err := io.WriteString(conn, "GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+		require.NoError(t, err)
+		require.Equal(t, 200, readRaw(t, conn).status)
+	}
+	first, second := b.dial(t), b.dial(t)
+	ask(first)
+	ask(second)
+	told, err := io.ReadAll(b.dial(t))
+	require.NoError(t, err)
+	require.True(t, strings.HasPrefix(string(told), "HTTP/1.1 503 "), "%s", told)
+	ask(first)
+}
+
 // On a listener of this machine where nobody is asked who reads, no page in a browser reads by a name of its own that it
 // points here.
 func TestNoWebPageReadsWhereNobodyIsAsked(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(cfg *httpapi.Config) {
-		cfg.LocalOnly, cfg.WebhookSecrets = true, []string{"a-secret-of-the-test"}
+		cfg.WebhookSecrets = []string{"a-secret-of-the-test"}
 	})
 	require.Equal(t, 200, b.get(t, "/v1/calls").status)
 	requireProblem(t, b.get(t, "/v1/calls", "Host", "evil.example.com"), 403, "not_local")

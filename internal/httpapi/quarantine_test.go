@@ -141,8 +141,8 @@ func TestDiscard(t *testing.T) {
 	requireProblem(t, b.do(t, http.MethodDelete, path, nil), 404, "refused_not_found")
 }
 
-// Who may empty quarantine: API keys their account's, the webhook secret everybody's; without keys whoever is on this
-// machine, and read tokens never.
+// Who may empty quarantine: API keys their account's; where there is none, the webhook secret those of the accounts without ways
+// of their own; where there is no token at all, whoever is on this machine; and read tokens never.
 func TestWhoMayEmptyQuarantine(t *testing.T) {
 	t.Parallel()
 	secret, key := []string{"X-Webhook-Secret", "the-secret"}, []string{"Authorization", "ApiKey " + keyOfAcme}
@@ -155,6 +155,11 @@ func TestWhoMayEmptyQuarantine(t *testing.T) {
 		"nothing configured, another's page": {nil, []string{"Origin", "http://evil.example"}, 403},
 		"public, no secret sent":             {func(c *httpapi.Config) { c.GuardReads = true; c.WebhookSecrets = []string{"the-secret"} }, nil, 401},
 		"public, the secret":                 {func(c *httpapi.Config) { c.GuardReads = true; c.WebhookSecrets = []string{"the-secret"} }, secret, 204},
+		"read tokens, the secret":            {func(c *httpapi.Config) { withTokens(c); c.APIKeys = nil; c.WebhookSecrets = []string{"the-secret"} }, secret, 204},
+		"read tokens, one sent":              {func(c *httpapi.Config) { withTokens(c); c.APIKeys = nil }, bearer(tokenOfAll), 403},
+		"read tokens, none sent":             {func(c *httpapi.Config) { withTokens(c); c.APIKeys = nil }, nil, 401},
+		"keys, the secret":                   {func(c *httpapi.Config) { withTokens(c); c.ReadTokens = nil; c.WebhookSecrets = []string{"the-secret"} }, secret, 403},
+		"keys and tokens, the secret":        {func(c *httpapi.Config) { withTokens(c); c.WebhookSecrets = []string{"the-secret"} }, secret, 401},
 		"keys, none sent":                    {func(c *httpapi.Config) { withTokens(c); c.ReadTokens = nil }, nil, 403},
 		"keys, the key":                      {withTokens, key, 204},
 		"a read token of all":                {withTokens, bearer(tokenOfAll), 403},

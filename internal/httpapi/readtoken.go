@@ -16,11 +16,20 @@ const readerKey = "reader"
 
 // reader is who sent a request, as far as reading goes.
 type reader struct {
-	account string // whose data may be seen; "" for every account's
+	account string          // whose data may be seen; "" for every account's
+	barred  map[string]bool // but for these
 	scopes  Scope
 	session bool      // known by a cookie, not by a header
 	until   time.Time // when the session ends; zero without one
 }
+
+// sees says whether who reads may see what is of an account, or, for "", of all of them without being any one's data.
+func (r reader) sees(account string) bool {
+	return (r.account == "" || account == "" || r.account == account) && !r.barred[account]
+}
+
+// seesEverything says whether who reads may see the data of all accounts.
+func (r reader) seesEverything() bool { return r.account == "" && len(r.barred) == 0 }
 
 // bearer gives what stands behind the scheme Bearer in a request's Authorization.
 func bearer(header *fasthttp.RequestHeader) (token []byte, presented bool) {
@@ -50,8 +59,14 @@ func (s *Server) admit(c *fiber.Ctx) error {
 	switch {
 	case !s.tokens.none:
 		return tokenRefused()
-	case s.cfg.GuardReads && !s.authorized(header):
+	case s.cfg.GuardReads && len(s.secrets) == 0:
+		return &problem{kind: kindUnauthorized, detail: "Others than this machine may reach this server, and nothing is configured " +
+			"that lets read, so nothing is shown. Configure a token (read_tokens), and send it as Authorization: Bearer followed " +
+			"by the token, or log in with it at /login."}
+	case s.cfg.GuardReads && !s.secretReads(header):
 		return unauthorized(s.cfg.WebhookHeader)
+	case s.cfg.GuardReads:
+		s.letRead(c, s.sender())
 	}
 	return nil
 }
@@ -83,9 +98,9 @@ func (s *Server) guardEverything(c *fiber.Ctx) error {
 	if err := s.admit(c); err != nil {
 		return err
 	}
-	if keyed(c) != "" {
-		return &problem{kind: kindReadForeign, detail: "This shows figures of all accounts, and the read token is for one. Nothing " +
-			"is shown. Use a token that is configured without an account."}
+	if !readerOf(c).seesEverything() {
+		return &problem{kind: kindReadForeign, detail: "This shows figures of all accounts, and the read token, or the secret, is " +
+			"not for all of them. Nothing is shown. Use a token that is configured without an account (read_tokens)."}
 	}
 	return c.Next()
 }

@@ -93,7 +93,7 @@ func readRoutes(t *testing.T, b *bundle) []string {
 		}
 		paths = append(paths, strings.NewReplacer(
 			":call_uuid", uuidOf(1), ":dialog_uuid", uuidOf(1), ":subscriber_id", "anna", ":topic_key", "vip",
-			":transaction_id", "tx", ":name", "of-default", ":id", "1",
+			":transaction_id", "tx", ":name", "of-default", ":id", "1", "*", "goroutine",
 		).Replace(route[1]))
 	}
 	require.Greater(t, len(paths), 15)
@@ -123,6 +123,7 @@ func setupTwoAccounts(t *testing.T, changes ...func(*httpapi.Config)) *bundle {
 		cfg.Reader, cfg.Quarantine, cfg.Refusals, cfg.Persons = db, db, db, persons(db)
 		cfg.Triggers, cfg.Directory, cfg.Handlers, cfg.TriggerReader = m, m, m, m
 		cfg.Metrics = http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, "MARKER 1\n") })
+		cfg.Live, cfg.Profiles = shortLive{}, cfg.Metrics
 		for _, change := range changes {
 			change(cfg)
 		}
@@ -184,15 +185,39 @@ func TestATokenReadsItsAccountOnly(t *testing.T) {
 	require.Greater(t, shown, 15, "the data is there to be seen")
 	requireProblem(t, b.get(t, "/v1/calls?account=default", bearer(tokenOfAcme)...), 400, "parameter_invalid")
 	require.Equal(t, 200, b.get(t, "/v1/calls?account=acme", bearer(tokenOfAcme)...).status)
+	for _, path := range []string{"/v1/stream", "/v1/stream/calls"} {
+		require.Contains(t, string(b.get(t, path, bearer(tokenOfAcme)...).body), "OF-acme")
+		require.Contains(t, string(b.get(t, path, bearer(tokenOfAll)...).body), "MARKER")
+		require.Contains(t, string(b.get(t, path+"?account=crm", bearer(tokenOfAll)...).body), "OF-crm")
+	}
+	requireProblem(t, b.get(t, "/debug/pprof/goroutine", bearer(tokenOfAcme)...), 403, "read_foreign")
 	requireProblem(t, b.get(t, "/metrics", bearer(tokenOfAcme)...), 403, "read_foreign")
 }
 
-// A read token changes nothing, however it is sent.
+// A read token changes nothing, however it is sent, and whether or not there is a key that would. Nor does whoever sends none.
 func TestAReadTokenChangesNothing(t *testing.T) {
 	t.Parallel()
-	b := setupTwoAccounts(t)
+	for name, change := range map[string]func(*httpapi.Config){
+		"keys":    func(*httpapi.Config) {},
+		"no keys": func(cfg *httpapi.Config) { cfg.APIKeys = nil },
+		"no keys, and a token of one account alone": func(cfg *httpapi.Config) {
+			cfg.APIKeys, cfg.ReadTokens = nil, nil
+			cfg.Tokens = []httpapi.Token{
+				{Account: "acme", Token: tokenOfAcme, Scopes: httpapi.ScopeRead}, {Token: tokenOfAll, Scopes: httpapi.ScopeRead},
+			}
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			requireNothingChanges(t, setupTwoAccounts(t, change))
+		})
+	}
+}
+
+func requireNothingChanges(t *testing.T, b *bundle) {
+	t.Helper()
 	for _, route := range httpapi.Routes(b.server) {
-		if slices.Contains([]string{"GET", "HEAD"}, route[0]) || slices.Contains([]string{"/login", "/logout", "/preferences", "/v1/webhooks", "/v1/webhooks/:account", "/v1/calls/:call_uuid/close"}, route[1]) {
+		if slices.Contains([]string{"GET", "HEAD"}, route[0]) || slices.Contains([]string{"/login", "/logout", "/preferences", "/v1/webhooks", "/v1/webhooks/:account"}, route[1]) {
 			continue // these have answers of their own: the door is for the PBX
 		}
 		path := strings.NewReplacer(":call_uuid", uuidOf(1), ":subscriber_id", "anna", ":topic_key", "vip", ":name", "of-default", ":id", "1", ":number", contactOfDefault, "+", "tx").Replace(route[1])
@@ -203,11 +228,14 @@ func TestAReadTokenChangesNothing(t *testing.T) {
 	}
 }
 
-// Without API keys a server on loopback is open to its own machine, but where there are read tokens one must come.
-func TestOpenTriggersAskForATokenWhereThereIsOne(t *testing.T) {
+// Without any token a server on loopback is open to its own machine; where there are some, if only to read, it is not.
+func TestTriggersAreOpenOnlyWhereThereIsNoToken(t *testing.T) {
 	t.Parallel()
 	b, m := setupTriggers(t, func(cfg *httpapi.Config) { cfg.ReadTokens = []httpapi.ReadToken{{Token: tokenOfAll}} })
 	requireNovuError(t, b.post(t, "/v1/events/trigger", `{"name":"now","to":"a"}`), 401, "/v1/events/trigger")
+	requireNovuError(t, b.post(t, "/v1/events/trigger", `{"name":"now","to":"a"}`, bearer(tokenOfAll)...), 401, "/v1/events/trigger")
 	require.Empty(t, m.requests())
-	require.Equal(t, 201, b.post(t, "/v1/events/trigger", `{"name":"now","to":"a"}`, bearer(tokenOfAll)...).status)
+	open, m := setupTriggers(t, nil)
+	require.Equal(t, 201, open.post(t, "/v1/events/trigger", `{"name":"now","to":"a"}`).status)
+	require.Len(t, m.requests(), 1)
 }

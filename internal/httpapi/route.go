@@ -40,7 +40,7 @@ func (s *Server) routeInternal() {
 	}
 	s.app.Get("/v1/calls/:call_uuid", s.guardRead, s.getCall)
 	s.app.Get("/v1/calls/:call_uuid/timeline", s.guardRead, s.getTimeline)
-	s.app.Post("/v1/calls/:call_uuid/close", s.postClose)
+	s.app.Post("/v1/calls/:call_uuid/close", s.guardChange, s.postClose)
 	s.app.Get("/v1/dialogs/:dialog_uuid", s.guardRead, s.getDialog)
 	if s.cfg.Live != nil {
 		s.app.Get("/v1/stream", s.guardRead, s.getStream)

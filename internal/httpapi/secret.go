@@ -25,6 +25,20 @@ func (s *Server) knowsSecret(header *fasthttp.RequestHeader) bool {
 	return verify.Any(s.secrets, s.requestOf(header, nil))
 }
 
+// secretReads says whether a request with this header may read for the webhook secret that it carries: as long as no token is
+// configured that reads. In either case what it shows is of the accounts alone that have no verifiers of their own.
+func (s *Server) secretReads(header *fasthttp.RequestHeader) bool {
+	return s.tokens.none && s.knowsSecret(header)
+}
+
+// secretChanges says the same of changing something.
+func (s *Server) secretChanges(header *fasthttp.RequestHeader) bool {
+	return s.admins.none && s.knowsSecret(header)
+}
+
+// sender is who carries the webhook secret.
+func (s *Server) sender() reader { return reader{barred: s.barred} }
+
 // authorized says whether a request with this header may hand in webhooks of accounts that have no verifiers of their own.
 func (s *Server) authorized(header *fasthttp.RequestHeader) bool {
 	return s.open || s.knowsSecret(header)

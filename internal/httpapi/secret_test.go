@@ -119,9 +119,9 @@ func TestOpenServerIsLocal(t *testing.T) {
 			require.Equal(t, tc.ok, len(b.intake.submissions()) == 1)
 			require.Equal(t, 200, b.get(t, "/healthz", tc.headers...).status)
 
-			b = setup(t, func(cfg *httpapi.Config) { cfg.WebhookSecrets = []string{"s"} })
+			b = setup(t, func(cfg *httpapi.Config) { cfg.WebhookSecrets, cfg.GuardReads = []string{"s"}, true })
 			got := b.post(t, "/v1/webhooks", `{}`, append([]string{"X-Webhook-Secret", "s"}, tc.headers...)...)
-			require.Equal(t, 200, got.status, "with a secret any host will do")
+			require.Equal(t, 200, got.status, "where everything asks for a secret any host will do")
 		})
 	}
 }
@@ -142,6 +142,20 @@ func TestGuardReads(t *testing.T) {
 	require.Equal(t, 200, b.get(t, "/healthz").status)
 	require.Equal(t, 200, b.get(t, "/readyz").status)
 
-	open := setup(t, func(cfg *httpapi.Config) { cfg.WebhookSecrets = []string{secret} })
-	require.Equal(t, 200, open.get(t, "/v1/calls").status)
+	// A listener that only this machine's programs reach asks for nothing, but it looks who they are: that webhooks need a
+	// secret says nothing of who reads.
+	local := setup(t, func(cfg *httpapi.Config) { cfg.WebhookSecrets = []string{secret} })
+	require.Equal(t, 200, local.get(t, "/v1/calls").status)
+	for _, headers := range [][]string{
+		{"Host", "evil.example.com"},
+		{"Origin", "https://evil.example.com"},
+		{"Host", "evil.example.com", "X-Webhook-Secret", secret},
+	} {
+		requireProblem(t, local.get(t, "/v1/calls", headers...), 403, "not_local")
+		requireProblem(t, local.post(t, "/v1/calls/"+aCall+"/close", "", headers...), 403, "not_local")
+	}
+
+	// Where nothing could be shown, nobody is let in either.
+	none := setup(t, func(cfg *httpapi.Config) { cfg.GuardReads = true })
+	require.Contains(t, requireProblem(t, none.get(t, "/v1/calls"), 401, "unauthorized").Detail, "read_tokens")
 }

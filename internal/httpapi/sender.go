@@ -17,14 +17,15 @@ type WebhookAccount struct {
 	Sources   []netip.Prefix    // where they may come from, beside Config.WebhookSources; none: everywhere
 }
 
-// guarded says whether an account has verifiers of its own: then the door is closed to those that have none.
-func guarded(accounts map[string]WebhookAccount) bool {
-	for _, account := range accounts {
+// guarded gives the accounts that have verifiers of their own. Where there is any, the door is closed to those that have none.
+func guarded(accounts map[string]WebhookAccount) map[string]bool {
+	own := map[string]bool{}
+	for name, account := range accounts {
 		if len(account.Verifiers) > 0 {
-			return true
+			own[name] = true
 		}
 	}
-	return false
+	return own
 }
 
 // requestOf is what a verifier looks at.

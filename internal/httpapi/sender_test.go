@@ -7,6 +7,7 @@ import (
 	"net/netip"
 	"slices"
 	"strconv"
+	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -128,6 +129,39 @@ func TestSecretsOfAccountsShowAndChangeNothing(t *testing.T) {
 		requireProblem(t, b.get(t, "/v1/calls", headers...), 401, "unauthorized")
 		requireProblem(t, b.post(t, "/v1/calls/"+aCall+"/close", "", headers...), 401, "unauthorized")
 	}
+}
+
+// The secret of all neither shows nor changes anything of an account that has ways of its own: it is in the PBX of another one.
+func TestTheSecretOfAllIsNothingToAccountsWithTheirOwnWays(t *testing.T) {
+	t.Parallel()
+	secret := []string{"X-Webhook-Secret", "the-secret-of-all"}
+	b := setupTwoAccounts(t, func(cfg *httpapi.Config) {
+		cfg.ReadTokens, cfg.APIKeys, cfg.GuardReads, cfg.WebhookSecrets = nil, nil, true, secret[1:]
+		cfg.WebhookAccounts = map[string]httpapi.WebhookAccount{"default": {Verifiers: []verify.Verifier{verify.Bearer("of-default")}}}
+	})
+	require.Equal(t, 200, b.get(t, "/v1/calls?account=acme", secret...).status, "that one has none")
+	for _, path := range readRoutes(t, b) {
+		for _, query := range []string{"", "?account=default", "?account=acme"} {
+			for _, accept := range []string{"application/json", "text/html"} {
+				if path+query == "/" && accept == "text/html" {
+					continue // an error as a page, where the contract has the page itself
+				}
+				got := b.get(t, path+query, append(slices.Clone(secret), "Accept", accept)...)
+				require.NotContains(t, string(got.body), "MARKER", path+query)
+				require.NotEqual(t, 500, got.status, "%s", got.body)
+			}
+		}
+	}
+	requireProblem(t, b.get(t, "/metrics", secret...), 403, "read_foreign")
+	requireProblem(t, b.get(t, "/v1/calls/"+uuidOf(1), secret...), 401, "unauthorized")
+	for _, route := range []string{"POST /v1/calls/" + uuidOf(1) + "/close", "POST /v1/quarantine/1/redrive", "DELETE /v1/quarantine/1"} {
+		method, path, _ := strings.Cut(route, " ")
+		for _, query := range []string{"", "?account=default"} {
+			requireProblem(t, b.do(t, method, path+query, nil, secret...), 401, "unauthorized")
+		}
+		require.Equal(t, 404, b.do(t, method, path+"?account=acme", nil, secret...).status)
+	}
+	require.Empty(t, b.intake.submissions())
 }
 
 func TestWebhooksComeFromWhereTheyMay(t *testing.T) {

@@ -20,8 +20,10 @@ type Server struct {
 	cfg     Config
 	app     *fiber.App
 	secrets []verify.Verifier // of accounts that have no verifiers of their own
-	open    bool              // there are none for anybody
+	barred  map[string]bool   // accounts to which these secrets are nothing: they have verifiers of their own
+	open    bool              // there are neither for anybody
 	keys    keys              // those that trigger or change something
+	admins  keys              // those of them that change something
 	tokens  keys              // those that read
 
 	perAddress, perAccount *rates
@@ -45,10 +47,11 @@ type Server struct {
 func New(cfg Config) *Server {
 	s := &Server{cfg: cfg.withDefaults()}
 	s.secrets = newSecrets(s.cfg.WebhookHeader, s.cfg.WebhookSecrets)
-	s.open = len(s.secrets) == 0 && !guarded(s.cfg.WebhookAccounts)
+	s.barred = guarded(s.cfg.WebhookAccounts)
+	s.open = len(s.secrets) == 0 && len(s.barred) == 0
 	s.perAddress, s.perAccount = newRates(s.cfg.RateLimitAddress), newRates(s.cfg.RateLimitAccount)
 	tokens := s.cfg.everyToken()
-	s.keys = newKeys(tokens, ScopeTriggers|ScopeAdmin)
+	s.keys, s.admins = newKeys(tokens, ScopeTriggers|ScopeAdmin), newKeys(tokens, ScopeAdmin)
 	s.tokens = newKeys(tokens, ScopeRead)
 	s.credentials = newCredentials(tokens)
 	s.base, s.cancel = context.WithCancel(context.Background())
@@ -74,6 +77,10 @@ func New(cfg Config) *Server {
 	engine := s.app.Server()
 	handle := s.app.Handler()
 	engine.Handler = func(ctx *fasthttp.RequestCtx) {
+		if err := dropTrailers(&ctx.Request.Header); err != nil {
+			ctx.Error("", fiber.StatusBadRequest) // it cannot be: the same headers were read before
+			return
+		}
 		// Fiber answers a method it has never heard of by itself, in plain text. TRACE has no route here either, so it
 		// gets the same 404 or 405 as any other method.
 		if !slices.Contains(fiber.DefaultMethods, string(ctx.Method())) {

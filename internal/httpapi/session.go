@@ -134,8 +134,8 @@ func (s *Server) setSession(c *fiber.Ctx, value string) {
 // can reach the server, and where it is encrypted.
 func (s *Server) cookie(name, value string, life time.Duration) *fiber.Cookie {
 	cookie := &fiber.Cookie{
-		Name: name, Value: value, Path: "/", MaxAge: int(life.Seconds()), Secure: s.cfg.GuardReads || s.cfg.TLS != nil,
-		SameSite: fiber.CookieSameSiteLaxMode,
+		Name: name, Value: value, Path: "/", MaxAge: int(life.Seconds()), SameSite: fiber.CookieSameSiteLaxMode,
+		Secure: s.cfg.GuardReads && !s.cfg.PlainCookies || s.cfg.TLS != nil,
 	}
 	if value == "" {
 		cookie.MaxAge = 0

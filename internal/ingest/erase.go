@@ -100,8 +100,8 @@ func replaceLegs(legs []store.Leg, find person.Finder) ([]store.Leg, error) {
 		if err != nil {
 			return nil, fmt.Errorf("read leg %s of account %s: %w", row.DialogUUID, row.Account, err)
 		}
-		evidence := leg.Replace(func(text string) string {
-			replaced, _ := person.Text(text, find)
+		evidence := leg.Replace(func(member, text string) string {
+			replaced, _ := person.Member(member, text, find)
 			return replaced
 		}).Encode()
 		if !slices.Equal(evidence, row.Evidence) {
@@ -178,11 +178,22 @@ func sortedKeys(keys map[store.Key]bool) []store.Key {
 	return slices.SortedFunc(maps.Keys(keys), compareKeys)
 }
 
-// OnLeg says whether a leg is that of an outside party that has one of the numbers.
+// OnLeg says whether a leg is that of an outside party that has one of the numbers, or one of which the peer is that.
 func OnLeg(row store.Leg, numbers person.Finder) (bool, error) {
 	leg, err := correlate.DecodeLeg(row.Evidence)
 	if err != nil {
 		return false, fmt.Errorf("read leg %s of account %s: %w", row.DialogUUID, row.Account, err)
 	}
-	return person.OnLeg(leg.Told, numbers), nil
+	self, peer := person.OnLeg(leg.Told, numbers)
+	return self || peer, nil
+}
+
+// NamesOn gives the names that a webhook of a leg tells of a person of whom OnLeg says that the leg is theirs.
+func NamesOn(row store.Leg, body []byte, numbers person.Finder) ([]string, error) {
+	leg, err := correlate.DecodeLeg(row.Evidence)
+	if err != nil {
+		return nil, fmt.Errorf("read leg %s of account %s: %w", row.DialogUUID, row.Account, err)
+	}
+	self, peer := person.OnLeg(leg.Told, numbers)
+	return person.NamesOf(body, self, peer, numbers), nil
 }

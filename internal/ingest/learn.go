@@ -44,7 +44,7 @@ func (e *Engine) learn(ctx context.Context, tx store.Tx, l *learnt, pieces []*Pi
 		account := p.Entry.Account
 		known := legs[store.Key{Account: account, UUID: p.Entry.DialogUUID}]
 		before := known.add(p)
-		if !l.told[p] && (known == nil || !onLeg(known.leg, l.guard.anyone(account))) {
+		if self, peer := known.of(l.guard.anyone(account)); !l.told[p] && !self && !peer {
 			continue
 		}
 		concerned, err := e.concerns(ctx, tx, l, p)
@@ -133,30 +133,42 @@ func (t *telling) add(p *Piece) (before *correlate.Leg) {
 	return before
 }
 
-// namesIn gives the names that a piece tells of a person: beside the number, and on a leg that is theirs. Where that is
-// known only now, what was told of the leg before is theirs, too.
+// of says whether the leg is a person's, and whether its peer is; neither where nothing is known.
+func (t *telling) of(numbers person.Finder) (self, peer bool) {
+	if t == nil {
+		return false, false
+	}
+	return onLeg(t.leg, numbers)
+}
+
+// namesIn gives the names that a piece tells of a person: beside the number, and on a leg that is theirs, or whose peer is.
+// Where that is known only now, what was told of the leg before is theirs, too.
 func namesIn(
 	ctx context.Context, tx store.Tx, p *Piece, known *telling, before *correlate.Leg, numbers person.Finder,
 ) ([]string, error) {
 	names := person.Names(p.Entry.Body, numbers)
-	if known == nil || !onLeg(known.leg, numbers) {
+	self, peer := known.of(numbers)
+	if !self && !peer {
 		return names, nil
 	}
-	if onLeg(before, numbers) {
-		return append(names, person.NamesOf(p.Entry.Body, numbers)...), nil
+	if selfBefore, peerBefore := onLeg(before, numbers); selfBefore == self && peerBefore == peer {
+		return append(names, person.NamesOf(p.Entry.Body, self, peer, numbers)...), nil
 	}
 	for _, body := range known.bodies {
-		names = append(names, person.NamesOf(body, numbers)...)
+		names = append(names, person.NamesOf(body, self, peer, numbers)...)
 	}
 	entries, err := entriesOfDialog(ctx, tx, p)
 	for i := range entries {
-		names = append(names, person.NamesOf(entries[i].Body, numbers)...)
+		names = append(names, person.NamesOf(entries[i].Body, self, peer, numbers)...)
 	}
 	return names, err
 }
 
-func onLeg(leg *correlate.Leg, numbers person.Finder) bool {
-	return leg != nil && person.OnLeg(leg.Told, numbers)
+func onLeg(leg *correlate.Leg, numbers person.Finder) (self, peer bool) {
+	if leg == nil {
+		return false, false
+	}
+	return person.OnLeg(leg.Told, numbers)
 }
 
 // anyone finds the numbers of an account's persons, and what stands in their place.

@@ -7,6 +7,9 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 )
 
+// byAccount is the label that names an account.
+const byAccount = "account"
+
 // OtherAccount is the label of every account that is not configured. It is the name of none, so no sender can make up
 // series, or hide among those of an account.
 const OtherAccount = "(other)"
@@ -49,7 +52,7 @@ func New(options Options) (*Meter, error) {
 	}
 	webhooks := prometheus.NewCounterVec(prometheus.CounterOpts{
 		Name: "webhookd_webhooks_total", Help: "Requests with a webhook, by account and by what became of them.",
-	}, []string{"account", "result"})
+	}, []string{byAccount, "result"})
 	m := &Meter{
 		registry: prometheus.NewRegistry(),
 		webhooks: map[string]map[string]prometheus.Counter{},

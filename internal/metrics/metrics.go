@@ -275,6 +275,10 @@ func truth(is bool) float64 {
 // collector asks the sources once for each scrape.
 type collector struct{ sources Sources }
 
+// questions are by account and result, so that one PBX that does not answer is not hidden by another one that does.
+var questions = prometheus.NewDesc("webhookd_reconcile_questions_total",
+	"Questions to PBXs, by account and by whether they were answered.", []string{byAccount, "result"}, nil)
+
 func (m *metric) desc() *prometheus.Desc { return prometheus.NewDesc(m.name, m.help, nil, nil) }
 
 // Describe implements [prometheus.Collector].
@@ -282,6 +286,7 @@ func (*collector) Describe(descriptions chan<- *prometheus.Desc) {
 	for i := range metrics {
 		descriptions <- metrics[i].desc()
 	}
+	descriptions <- questions
 }
 
 // Collect implements [prometheus.Collector].
@@ -291,7 +296,9 @@ func (c *collector) Collect(values chan<- prometheus.Metric) {
 		handlers: c.sources.Dispatch(), streams: c.sources.Streams(), connected: c.sources.Connected(),
 		spoolLimit: c.sources.SpoolLimit, streamsLimit: c.sources.StreamsLimit,
 	}
-	for _, one := range c.sources.Repairs() {
+	for account, one := range c.sources.Repairs() {
+		values <- prometheus.MustNewConstMetric(questions, counter, float64(one.Answered), account, "answered")
+		values <- prometheus.MustNewConstMetric(questions, counter, float64(one.Unanswered), account, "unanswered")
 		s.repairs.Asked += one.Asked
 		s.repairs.Failed += one.Failed
 		s.repairs.Records += one.Records

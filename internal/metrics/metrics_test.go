@@ -67,7 +67,7 @@ func setup(t *testing.T) *bundle {
 		},
 		Repairs: func() map[string]reconcile.Stats {
 			return map[string]reconcile.Stats{
-				"acme": {Asked: 80, Failed: 2, Records: 83, Changed: 4}, "other": {Asked: 1, Records: 0, Changed: 80},
+				"acme": {Asked: 80, Failed: 2, Records: 83, Changed: 4, Answered: 85, Unanswered: 86}, "other": {Asked: 1, Records: 0, Changed: 80},
 			}
 		},
 		Dispatch: func() dispatch.Stats {
@@ -112,7 +112,9 @@ func TestAScrapeShowsWhatThePartsCount(t *testing.T) {
 		"webhookd_retention_calls_total 71", "webhookd_retention_journal_entries_total 72",
 		"webhookd_retention_outbox_changes_total 73", "webhookd_retention_quarantine_bodies_total 74",
 		"webhookd_reconcile_asked_total 81", "webhookd_reconcile_failed_total 2", "webhookd_reconcile_records_total 83",
-		"webhookd_reconcile_changed_calls_total 84",
+		"webhookd_reconcile_changed_calls_total 84", `webhookd_reconcile_questions_total{account="acme",result="answered"} 85`,
+		`webhookd_reconcile_questions_total{account="acme",result="unanswered"} 86`,
+		`webhookd_reconcile_questions_total{account="other",result="unanswered"} 0`,
 		"webhookd_relay_position 7", "webhookd_relay_failures_total 61", "webhookd_relay_poisoned_total 62",
 		"webhookd_relay_held_changes 63", `webhookd_build_info{version="v1"} 1`,
 	} {

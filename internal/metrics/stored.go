@@ -39,7 +39,7 @@ var stored = []struct {
 }
 
 var (
-	openCalls = prometheus.NewDesc("webhookd_calls_open", "Calls that have not ended, 10000 at most.", []string{"account"}, nil)
+	openCalls = prometheus.NewDesc("webhookd_calls_open", "Calls that have not ended, 10000 at most.", []string{byAccount}, nil)
 	failures  = prometheus.NewDesc("webhookd_stored_figures_errors_total",
 		"Times the database could not be asked for its figures.", nil, nil)
 )

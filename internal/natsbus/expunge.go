@@ -24,6 +24,11 @@ var errUnread = errors.New("not all of it came in time")
 // Expunge takes the events of an account of which about says so off the stream, where they are overwritten, and says how
 // many. It looks at what the stream holds when it begins. It ends early, with an error, when NATS or ctx does; then it may
 // have removed some.
+//
+// Nearly all of its time is the server's overwriting: for each event it writes the whole file of up to 8 MiB anew in which
+// the event lies. Measured, 461 events of 6,000 took 7.9 s, of which a removal without overwriting would take 0.9 s; but that
+// leaves all 461 on the disk, also when another event of the same file is overwritten afterwards. To ask for 32 at once
+// took 10.3 s: the server does one after the other.
 func (b *Bus) Expunge(ctx context.Context, account string, about func(body []byte) bool) (removed int, err error) {
 	ctx, cancel := b.link.whole(ctx)
 	defer cancel()

@@ -88,6 +88,34 @@ func TestEventsThatTwoTakeOffAreCountedOnce(t *testing.T) {
 	require.Zero(t, stored(t, bus))
 }
 
+// What was taken off before it broke off stays off: the next time it gets on.
+func TestEventsThatWereTakenOffStayOff(t *testing.T) {
+	t.Parallel()
+	bus, ctx := embedded(t), testContext(t)
+	for i := range 30 {
+		require.NoError(t, bus.Publish(ctx, flow.Message{
+			Subject: flow.Subject("acme", "call_started"), ID: strconv.Itoa(i), Body: []byte(`{}`),
+		}))
+	}
+	short, cancel := context.WithCancel(ctx)
+	defer cancel()
+	looked := 0
+	all := func([]byte) bool {
+		looked++
+		if looked == 11 {
+			cancel()
+		}
+		return true
+	}
+	first, err := bus.Expunge(short, "acme", all)
+	require.ErrorIs(t, err, context.Canceled)
+	require.Equal(t, 10, first)
+	rest, err := bus.Expunge(ctx, "acme", all)
+	require.NoError(t, err)
+	require.Equal(t, 20, rest)
+	require.Zero(t, stored(t, bus))
+}
+
 // Messages that age away while the stream is looked through are not waited for.
 func TestWhatAgesAwayMeanwhileIsNotWaitedFor(t *testing.T) {
 	t.Parallel()

@@ -1,9 +1,16 @@
 package natsbus
 
 import (
+	"bufio"
 	"context"
+	"encoding/json"
 	"errors"
+	"io"
+	"net"
+	"net/url"
+	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/nats-io/nats.go"
@@ -47,7 +54,7 @@ func Inspect(ctx context.Context, config Config, embedded bool) Inspection {
 	}
 	defer conn.Close()
 	found.Version, found.Cluster, found.MaxPayload = conn.ConnectedServerVersion(), conn.ConnectedClusterName(), conn.MaxPayload()
-	found.Servers = len(conn.Servers())
+	found.Servers = servers(ctx, conn.Servers())
 	js, err := jetstream.New(conn)
 	if err != nil {
 		found.JetStream, found.JSProblem = doctor.Broken, err.Error()
@@ -64,6 +71,49 @@ func Inspect(ctx context.Context, config Config, embedded bool) Inspection {
 	found.Stream = found.stream(ctx, js, flow.StreamName)
 	found.Bucket = found.stream(ctx, js, bucketStream)
 	return found
+}
+
+// servers counts the servers behind addresses, of which one server may have several. An address that does not say whose it
+// is counts as a server of its own.
+func servers(ctx context.Context, urls []string) int {
+	ctx, cancel := context.WithTimeout(ctx, inspectTimeout)
+	defer cancel()
+	names := make([]string, len(urls))
+	var all sync.WaitGroup
+	for i, address := range urls {
+		all.Go(func() {
+			names[i] = address
+			if parsed, err := url.Parse(address); err == nil && parsed.Scheme != "ws" && parsed.Scheme != "wss" {
+				if id := serverID(ctx, parsed.Host); id != "" {
+					names[i] = id
+				}
+			}
+		})
+	}
+	all.Wait()
+	slices.Sort(names)
+	return len(slices.Compact(names))
+}
+
+// serverID reads what a server says first to everybody, before anybody logs in; "" if it says nothing.
+func serverID(ctx context.Context, address string) string {
+	const most = 64 << 10
+	conn, err := new(net.Dialer).DialContext(ctx, "tcp", address)
+	if err != nil {
+		return ""
+	}
+	defer func() { _ = conn.Close() }()
+	if deadline, ok := ctx.Deadline(); ok {
+		_ = conn.SetDeadline(deadline)
+	}
+	line, _ := bufio.NewReader(io.LimitReader(conn, most)).ReadString('\n')
+	var info struct {
+		ID string `json:"server_id"`
+	}
+	if told, ok := strings.CutPrefix(line, "INFO "); !ok || json.Unmarshal([]byte(told), &info) != nil {
+		return ""
+	}
+	return info.ID
 }
 
 func natsTrouble(err error) doctor.Trouble {

@@ -77,7 +77,7 @@ func (d *description) calls() {
 		answers(200, "The timeline.", ref("timeline"), map[string]any{"recorded": exampleRef("timeline")})
 	about("GET /v1/calls/{call_uuid}/triggers", "getCallTriggers", byKeyOrRead, "What the call has triggered", "The oldest first.").
 		answers(200, "The triggers.", ref("triggers"), map[string]any{"recorded": exampleRef("triggers")})
-	about("POST /v1/calls/{call_uuid}/close", "closeCall", byCloser, "Closes a call that nobody will ever close",
+	about("POST /v1/calls/{call_uuid}/close", "closeCall", byWhoChanges, "Closes a call that nobody will ever close",
 		"Every open leg gets a close with the cause `MANUAL` at the time of the call's last webhook. A call that has ended is answered "+
 			"as it is; a real close that arrives later wins. There is no body.").
 		answers(200, "The record, with `end_basis` `manual` if it was open.", ref("call"), map[string]any{"recorded": exampleRef("call")})

@@ -102,8 +102,9 @@ func securitySchemes() object {
 	return object{
 		"webhook_secret": object{
 			"type": "apiKey", "in": "header", "name": "X-Webhook-Secret",
-			"description": "A secret of `webhook_secret`, in this header or the one that `webhook_header` names. Where no read " +
-				"tokens are configured, a server that others can reach asks for it on reading, too.",
+			"description": "A secret of `webhook_secret`, in this header or the one that `webhook_header` names. Where no " +
+				"token that reads is configured, a server that others can reach asks for it on reading, too, and where none that changes " +
+				"is, on closing a call and emptying the quarantine; in accounts without a `webhook_auth` of their own alone.",
 		},
 		"read_token": object{
 			"type": "http", "scheme": "bearer",
@@ -153,16 +154,15 @@ var (
 		[]string{"unauthorized"},
 		[]string{"source_refused", "not_local"},
 	}
-	byCloser     = guard{[]string{"webhook_secret", "api_key", "token"}, []string{"unauthorized"}, []string{"scope_missing", "not_local"}}
 	byReader     = guard{[]string{"read_token", "token", "webhook_secret", "session"}, []string{"read_token_refused", "unauthorized"}, []string{"scope_missing", "not_local"}}
-	byKey        = guard{[]string{"api_key", "token", "session", "read_token"}, []string{"api_key_refused", "read_token_refused"}, []string{"scope_missing", "not_local"}}
+	byKey        = guard{[]string{"api_key", "token", "session"}, []string{"api_key_refused"}, []string{"scope_missing", "not_local"}}
 	byKeyOrRead  = guard{[]string{"api_key", "token", "read_token", "webhook_secret", "session"}, []string{"api_key_refused", "read_token_refused", "unauthorized"}, []string{"not_local"}}
 	byWhoChanges = guard{
-		[]string{"api_key", "token", "webhook_secret", "session", "read_token"},
+		[]string{"api_key", "token", "webhook_secret", "session"},
 		[]string{"read_token_refused", "unauthorized"},
 		[]string{"read_only", "foreign_page", "scope_missing", "not_local"},
 	}
-	byAdministrator = guard{[]string{"api_key", "token", "session", "read_token"}, byWhoChanges.unauthorized, byWhoChanges.forbidden}
+	byAdministrator = guard{[]string{"api_key", "token", "session"}, byWhoChanges.unauthorized, byWhoChanges.forbidden}
 	byOperator      = guard{byReader.schemes, byReader.unauthorized, []string{"read_foreign", "scope_missing", "not_local"}}
 )
 

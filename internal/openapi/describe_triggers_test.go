@@ -230,7 +230,8 @@ func handlerSchemas(all object) {
 	all["handler"] = structure(object{
 		"name": handlerName(), "account": with(nullable, told("null for every account")), "source": word("file", "api"),
 		"enabled": with(object{"type": "boolean"}, told("what counts, whatever the definition says")),
-		"fired":   number(0), "fired_at": orNull(at), "failures": with(number(0), told("those in a row")), "last_error": nullable,
+		"fired":   with(orNull(number(0)), told("null where it is not shown: of every account, to who sees one")), "fired_at": orNull(at),
+		"failures": with(orNull(number(0)), told("those in a row; null as fired is")), "last_error": nullable,
 		"updated_at": at, "definition": ref("definition"),
 	})
 	all["trial"] = with(told("Either a call that is kept, or an event as it is published."), object{"oneOf": []any{

@@ -82,7 +82,7 @@ func TestParametersInWords(t *testing.T) {
 func TestBodiesInWords(t *testing.T) {
 	t.Parallel()
 	bulk := operationOf(t, "triggerBulk")
-	require.Equal(t, []string{"api_key", "token", "session", "read_token"}, bulk.Schemes)
+	require.Equal(t, []string{"api_key", "token", "session"}, bulk.Schemes)
 	require.Len(t, bulk.Body.Contents, 1)
 	events := bulk.Body.Contents[0].Fields[0]
 	require.Equal(t, "events", events.Name)

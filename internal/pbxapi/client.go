@@ -24,13 +24,13 @@ import (
 	"webhookd/internal/dialog"
 )
 
-// PageSize is how many records one request asks for, the most that the PBX gives.
+// PageSize is how many records one request asks for, the most that the PBX is documented to give. It may give fewer.
 const PageSize = 500
 
 const (
 	defaultTimeout = 30 * time.Second
 	defaultMaxBody = 32 << 20
-	maxPages       = 200 // of one question: a hundred thousand records
+	maxRecords     = 100_000 // of one question
 	maxHeader      = 64 << 10
 	idleTime       = 30 * time.Second
 	userAgent      = "webhookd"
@@ -101,34 +101,6 @@ func (c *Client) Stats() Stats {
 	return c.count
 }
 
-// Dialogs asks for the records of all dialogs that began at or after from and before to (UTC, whole seconds), page by
-// page, and hands each page over as it came, each record as its own JSON. The order is the PBX's. It ends with the first
-// error of each, which comes back as it is. The other errors are *Error, or ctx's.
-func (c *Client) Dialogs(ctx context.Context, from, to dialog.Time, each func(page []json.RawMessage) error) error {
-	var before []byte
-	for page := range maxPages {
-		records, err := c.page(ctx, from, to, page*PageSize)
-		if err != nil {
-			return err
-		}
-		if len(records) > 0 {
-			first := records[0]
-			if page > 0 && bytes.Equal(first, before) {
-				return c.fail(&Error{Kind: KindAnswer, Reason: "the same page came twice: the PBX does not heed offset"})
-			}
-			before = first
-			if err := each(records); err != nil {
-				return err
-			}
-		}
-		if len(records) < PageSize {
-			return nil
-		}
-	}
-	return c.fail(&Error{Kind: KindAnswer, Reason: fmt.Sprintf("there are more than %d records from %s to %s",
-		maxPages*PageSize, from, to)})
-}
-
 // filter is one condition of the PBX.
 type filter struct {
 	Property string `json:"property"`
@@ -188,7 +160,9 @@ func (c *Client) read(body io.Reader) ([]json.RawMessage, error) {
 		return nil, unreached(err)
 	}
 	if int64(len(data)) > c.cfg.MaxBody {
-		return nil, &Error{Kind: KindAnswer, Reason: fmt.Sprintf("the answer is larger than %d bytes", c.cfg.MaxBody)}
+		return nil, &Error{
+			Kind: KindAnswer, Narrow: true, Reason: fmt.Sprintf("the answer is larger than %d bytes", c.cfg.MaxBody),
+		}
 	}
 	data = bytes.TrimSpace(data)
 	if len(data) > 0 && data[0] == '{' {

@@ -9,6 +9,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -69,16 +70,21 @@ func TestOnlyWhatBeganInTheWindowIsAskedFor(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{id(3), id(2)}, ids)
 	require.Equal(t, 1, pages)
-	require.Equal(t, []pbxtest.Request{{
-		Limit: "500", Offset: "0", Filter: `[{"property":"start_time","operator":"gte","value":"2026-01-15 09:00:00"},` +
-			`{"property":"start_time","operator":"lt","value":"2026-01-15 10:00:00"}]`,
-	}}, pbx.Requests())
+	const filter = `[{"property":"start_time","operator":"gte","value":"2026-01-15 09:00:00"},` +
+		`{"property":"start_time","operator":"lt","value":"2026-01-15 10:00:00"}]`
+	require.Equal(t, []pbxtest.Request{
+		{Limit: "500", Offset: "0", Filter: filter}, {Limit: "500", Offset: "2", Filter: filter},
+	}, pbx.Requests())
 }
 
-func TestPagesAreAskedForUntilOneIsNotFull(t *testing.T) {
+// However few records the PBX gives at once, all of them come.
+func TestPagesAreAskedForUntilOneIsEmpty(t *testing.T) {
 	t.Parallel()
-	for _, c := range []struct{ records, requests, pages int }{{0, 1, 0}, {499, 1, 1}, {500, 2, 1}, {1001, 3, 3}} {
+	for _, c := range []struct{ records, most, requests int }{
+		{0, 500, 1}, {1, 500, 2}, {499, 500, 2}, {500, 500, 2}, {1001, 500, 4}, {750, 100, 9}, {7, 1, 8}, {101, 50, 4},
+	} {
 		pbx := pbxtest.New(t)
+		pbx.Most(c.most)
 		for n := range c.records {
 			pbx.Put(record(n, "2026-01-15 09:30:00"))
 		}
@@ -86,10 +92,77 @@ func TestPagesAreAskedForUntilOneIsNotFull(t *testing.T) {
 		ids, pages, err := ask(t.Context(), asking, nine, nine+hour)
 		require.NoError(t, err)
 		require.Len(t, ids, c.records)
-		require.Equal(t, c.pages, pages)
+		require.Equal(t, c.requests-1, pages)
 		require.Len(t, pbx.Requests(), c.requests)
 		require.Equal(t, pbxapi.Stats{Requests: int64(c.requests), Records: int64(c.records)}, asking.Stats())
 	}
+}
+
+// While pages are read, records come in. Each that was there, and each that came until the last page was asked for, is
+// handed over, and once.
+func TestAListThatGrowsWhileItIsRead(t *testing.T) {
+	t.Parallel()
+	first := func(pbx *pbxtest.PBX, one pbxtest.Record) { pbx.PutFirst(one) }
+	last := func(pbx *pbxtest.PBX, one pbxtest.Record) { pbx.Put(one) }
+	for name, c := range map[string]struct {
+		grow func(pbx *pbxtest.PBX, one pbxtest.Record)
+		at   []int // before which requests
+	}{
+		"newest first":                {first, []int{2, 3}},
+		"newest first, at the end":    {first, []int{4}},
+		"newest first, and once more": {first, []int{2, 6}},
+		"newest last":                 {last, []int{2, 4}},
+		"before the first page":       {first, []int{1}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			pbx := pbxtest.New(t)
+			pbx.Most(100)
+			var want []string
+			for n := range 250 {
+				pbx.Put(record(n, "2026-01-15 09:30:00"))
+				want = append(want, id(n))
+			}
+			for n := range c.at {
+				want = append(want, id(1000+n))
+			}
+			added := 0
+			pbx.Before(func(request int) {
+				if slices.Contains(c.at, request) {
+					c.grow(pbx, record(1000+added, "2026-01-15 09:31:00"))
+					added++
+				}
+			})
+			ids, _, err := ask(t.Context(), client(t, pbx.URL), nine, nine+hour)
+			require.NoError(t, err)
+			require.ElementsMatch(t, want, ids)
+		})
+	}
+}
+
+// A list that never rests is told, and worth another try; one with the same record twice is read.
+func TestAListThatDoesNotRest(t *testing.T) {
+	t.Parallel()
+	pbx := pbxtest.New(t, record(1, "2026-01-15 09:30:00"), record(2, "2026-01-15 09:30:00"))
+	next := 1000
+	pbx.Before(func(int) {
+		next++
+		pbx.PutFirst(record(next, "2026-01-15 09:31:00"))
+	})
+	_, _, err := ask(t.Context(), client(t, pbx.URL), nine, nine+hour)
+	var told *pbxapi.Error
+	require.ErrorAs(t, err, &told)
+	require.Equal(t, pbxapi.KindBusy, told.Kind)
+	require.Contains(t, err.Error(), "went on changing")
+
+	twice := pbxtest.New(t)
+	twice.Most(3)
+	for _, n := range []int{1, 2, 3, 4, 2, 5, 5, 1} {
+		twice.Put(record(n, "2026-01-15 09:30:00"))
+	}
+	ids, _, err := ask(t.Context(), client(t, twice.URL), nine, nine+hour)
+	require.NoError(t, err)
+	require.Equal(t, []string{id(1), id(2), id(3), id(4), id(5)}, ids)
 }
 
 func TestAListInDataIsReadToo(t *testing.T) {

@@ -29,6 +29,9 @@ type Error struct {
 	Status     int           // 0 if there was no answer
 	RetryAfter time.Duration // what the PBX asks for; 0 if nothing, and an hour at most
 	Reason     string        // for people
+	// Narrow says that it is about what was asked for: another question may well be answered. Otherwise the PBX would
+	// have answered no question.
+	Narrow bool
 }
 
 func (e *Error) Error() string { return "ask pbx for its records: " + e.Reason }
@@ -53,7 +56,7 @@ func refusal(response *http.Response) *Error {
 	case status == http.StatusNotFound:
 		e.Reason = "it answered 404: the url of pbx_api is not what stands before /cdr_dialog"
 	default:
-		e.Reason = fmt.Sprintf("it answered %d", status)
+		e.Reason, e.Narrow = fmt.Sprintf("it answered %d", status), true
 	}
 	return e
 }

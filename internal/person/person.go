@@ -10,10 +10,9 @@ import (
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/hex"
+	"hash"
 	"slices"
 	"strings"
-
-	"webhookd/internal/correlate"
 )
 
 // Prefix begins every pseudonym. A number parser takes it for no number, because it has letters.
@@ -23,58 +22,31 @@ const Prefix = "erased-"
 // texts apart. When it is forgotten, nobody can find a name by its ending.
 const KeyPrefix = "key:"
 
-// shortest is how many digits a number has at least that is looked for inside of texts; a shorter one must be all of it.
-const shortest = 7
+// KeySize is how many bytes the key of the endings has, which is hexadecimal in the mark. One that an earlier version made
+// has fewer, and its endings are shorter.
+const KeySize = 32
 
-// Canonical names a number independently of how it is written: E.164 where it is a valid number, else its digits. ok is
-// false for a text that is no number. region is where a number without a country code belongs.
-func Canonical(text, region string) (id string, ok bool) {
-	if !isNumber(text) {
-		return "", false
-	}
-	if e164 := correlate.E164(text, region); e164 != "" {
-		return e164, true
-	}
-	return digitsOf(text), true
-}
+// tailPrefix begins the mark of a number's last digits. Most texts that may be a number are told from it by these alone;
+// else it would have to be worked out what number each is, which takes a hundred times as long.
+const tailPrefix = "tail:"
 
-// isNumber says whether a text is a number of three digits or more, however it is written.
-func isNumber(text string) bool {
-	const fewest, longest = 3, 64
-	if len(text) > longest {
-		return false
-	}
-	digits := 0
-	for _, r := range text {
-		switch {
-		case r >= '0' && r <= '9':
-			digits++
-		case !strings.ContainsRune("+-./() \u00a0", r):
-			return false
-		}
-	}
-	return digits >= fewest
-}
-
-func digitsOf(text string) string {
-	return strings.Map(func(r rune) rune {
-		if r >= '0' && r <= '9' {
-			return r
-		}
-		return -1
-	}, text)
-}
-
-// remembered is how many texts that are nobody's are remembered.
-const remembered = 8192
+const (
+	remembered  = 8192 // how many texts that are nobody's are remembered
+	longestSeen = 64   // bytes of such a text
+)
 
 // Guard recognises persons by marks: HMACs by a secret, so that the numbers and names need not be kept. It is used by one
 // goroutine at a time.
 type Guard struct {
-	secret []byte
+	mac    hash.Hash // by the secret
+	buffer []byte    // what it is made of
 	region string
 	marks  map[string][]string // pseudonyms, by mark: several persons may have one name
 	keys   map[string]string   // of the endings, by pseudonym
+	tails  map[string]bool     // of the numbers
+	// tailed are the pseudonyms of which there is a mark of the last digits, untailed the others: an earlier version made
+	// none.
+	tailed, untailed map[string]bool
 	// seen remembers which texts are nobody's, by account and text: the same few come in nearly every webhook.
 	seen map[[2]string]bool
 }
@@ -82,7 +54,8 @@ type Guard struct {
 // NewGuard makes a Guard that recognises nobody yet.
 func NewGuard(secret []byte, region string) *Guard {
 	return &Guard{
-		secret: secret, region: region, marks: map[string][]string{}, keys: map[string]string{}, seen: map[[2]string]bool{},
+		mac: hmac.New(sha256.New, secret), region: region, marks: map[string][]string{}, keys: map[string]string{},
+		tails: map[string]bool{}, tailed: map[string]bool{}, untailed: map[string]bool{}, seen: map[[2]string]bool{},
 	}
 }
 
@@ -90,35 +63,70 @@ func NewGuard(secret []byte, region string) *Guard {
 func (g *Guard) Add(pseudonym string, marks []string) {
 	clear(g.seen)
 	for _, mark := range marks {
-		if strings.HasPrefix(mark, KeyPrefix) {
+		switch {
+		case strings.HasPrefix(mark, KeyPrefix):
 			g.keys[pseudonym] = mark
-		} else if !slices.Contains(g.marks[mark], pseudonym) {
+		case strings.HasPrefix(mark, tailPrefix):
+			g.tails[mark], g.tailed[pseudonym] = true, true
+		case !slices.Contains(g.marks[mark], pseudonym):
 			g.marks[mark] = append(g.marks[mark], pseudonym)
 		}
+	}
+	if g.tailed[pseudonym] {
+		delete(g.untailed, pseudonym)
+	} else {
+		g.untailed[pseudonym] = true
 	}
 }
 
 // Empty says that it recognises nobody.
 func (g *Guard) Empty() bool { return g == nil || len(g.marks) == 0 }
 
-// NumberMark and NameMark give the mark of a number, by its canonical id, and of a name, within an account.
+// NumberMark gives the mark of a number, by its canonical id, within an account.
 func (g *Guard) NumberMark(account, id string) string { return g.mark("number", account, id) }
+
+// TailMark gives the mark of a number's last digits, by its canonical id.
+func (g *Guard) TailMark(account, id string) string {
+	return tailPrefix + g.mark("tail", account, tailOf(id))
+}
 
 // NameMark gives the mark of a name.
 func (g *Guard) NameMark(account, name string) string { return g.mark("name", account, name) }
 
 func (g *Guard) mark(parts ...string) string {
-	mac := hmac.New(sha256.New, g.secret)
-	_, _ = mac.Write([]byte(strings.Join(parts, "\x00")))
-	return hex.EncodeToString(mac.Sum(nil))
+	g.buffer = g.buffer[:0]
+	for i, part := range parts {
+		if i > 0 {
+			g.buffer = append(g.buffer, 0)
+		}
+		g.buffer = append(g.buffer, part...)
+	}
+	g.mac.Reset()
+	_, _ = g.mac.Write(g.buffer)
+	return hex.EncodeToString(g.mac.Sum(g.buffer[:0]))
 }
 
 // Finder gives the pseudonym of a text that is a person's number or name.
 type Finder func(text string) (pseudonym string, ok bool)
 
+// ByNumber finds a number, by its canonical id, and gives no pseudonym.
+func ByNumber(id, region string) Finder {
+	tail := tailOf(id)
+	return func(text string) (string, bool) {
+		if plain, of := plainTail(text); plain && of != tail {
+			return "", false
+		}
+		found, ok := Canonical(text, region)
+		return "", ok && found == id
+	}
+}
+
 // Numbers finds the numbers of an account's persons.
 func (g *Guard) Numbers(account string) Finder {
 	return func(text string) (string, bool) {
+		if len(text) > longestText || !hasDigits(text) || g.others(account, text) {
+			return "", false
+		}
 		id, ok := Canonical(text, g.region)
 		if !ok {
 			return "", false
@@ -133,6 +141,12 @@ func (g *Guard) Numbers(account string) Finder {
 		}
 		return pseudonym + g.ending(pseudonym, text), true
 	}
+}
+
+// others says whether a text is told by its last digits to be nobody's number.
+func (g *Guard) others(account, text string) bool {
+	plain, tail := plainTail(text)
+	return plain && len(g.untailed) == 0 && !g.tails[tailPrefix+g.mark("tail", account, tail)]
 }
 
 // NumbersAndNames finds the names, too. It is for what has to do with the person: others may have the same name.
@@ -158,15 +172,24 @@ func (g *Guard) NumbersAndNamesOf(account string, who func(pseudonym string) boo
 			}
 			return named[at] + g.ending(named[at], text), true
 		}
+		if len(text) > longestSeen {
+			return "", false
+		}
 		if len(g.seen) >= remembered {
 			clear(g.seen)
 		}
-		g.seen[[2]string{account, text}] = true
+		g.seen[[2]string{account, strings.Clone(text)}] = true
 		return "", false
 	}
 }
 
 // ending tells the ways of writing a number, and the names of a person, apart.
 func (g *Guard) ending(pseudonym, text string) string {
-	return "-" + g.mark(g.keys[pseudonym], text)[:4]
+	const short, long = 4, 12
+	key := g.keys[pseudonym]
+	digits := short
+	if len(key) >= len(KeyPrefix)+hex.EncodedLen(KeySize) {
+		digits = long
+	}
+	return "-" + g.mark(key, text)[:digits]
 }

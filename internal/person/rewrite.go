@@ -3,104 +3,123 @@ package person
 import (
 	"bytes"
 	"encoding/json"
-	"regexp"
 	"strings"
 )
 
-// kept are the members that no person is in, or on which calls hang: ids, times, counts.
-func kept(key string) bool {
-	switch key {
-	case "id", "event_time", "contact_try", "consultant_try", "voice_campaign_id":
-		return true
-	}
-	return strings.HasSuffix(key, "uuid") || strings.HasSuffix(key, "_at") || strings.HasSuffix(key, "_ms")
-}
-
-// inText finds what may be a number inside of a text.
-var inText = regexp.MustCompile(`\+?\d[0-9 ().\-/]{5,30}\d`)
-
-// Text puts pseudonyms into a text: for all of it, or for the numbers that are in it.
-func Text(text string, find Finder) (string, bool) {
-	if pseudonym, ok := find(text); ok {
-		return pseudonym, true
-	}
-	changed := false
-	rewritten := inText.ReplaceAllStringFunc(text, func(found string) string {
-		if len(digitsOf(found)) < shortest {
-			return found
-		}
-		if pseudonym, ok := find(found); ok {
-			changed = true
-			return pseudonym
-		}
-		// Two numbers with a space between are one match.
-		parts := strings.Split(found, " ")
-		for i, part := range parts {
-			if len(digitsOf(part)) < shortest {
-				continue
-			}
-			if pseudonym, ok := find(part); ok {
-				parts[i], changed = pseudonym, true
-			}
-		}
-		return strings.Join(parts, " ")
-	})
-	return rewritten, changed
-}
-
-// Bytes puts pseudonyms into what is stored: the texts of JSON, or all of what is none. All bytes beside what is replaced
-// stay as they are. An unquoted number becomes 0.
+// Bytes puts pseudonyms into what is stored: the texts and keys of JSON, or all of what is none. All bytes beside what is
+// replaced stay as they are. In JSON an unquoted number becomes 0; one that is all there is, is a text: a column of a table.
 func Bytes(body []byte, find Finder) (rewritten []byte, changed bool) {
-	if !json.Valid(body) {
+	if first := bytes.TrimLeft(body, " \t\r\n"); len(first) == 0 || first[0] == '-' || isDigit(first[0]) || !json.Valid(body) {
 		text, changed := Text(strings.ToValidUTF8(string(body), "\uFFFD"), find)
 		if !changed {
 			return body, false
 		}
 		return []byte(text), true
 	}
-	var out []byte // nil until something is replaced
-	done := 0      // of body, as far as it is in out
-	replace := func(from, to int, value []byte) {
-		out = append(append(out, body[done:from]...), value...)
-		done = to
-	}
-	key := ""
+	w := rewriter{body: body, find: find}
 	for i := 0; i < len(body); {
 		switch c := body[i]; {
+		case c == '{' || c == '[':
+			w.enter(i)
+			i++
+		case c == '}' || c == ']':
+			w.leave()
+			i++
 		case c == '"':
 			end := stringEnd(body, i)
-			quoted := body[i:end]
-			var text string
-			_ = json.Unmarshal(quoted, &text)                 // it is valid
-			text = strings.ReplaceAll(text, "\x00", "\uFFFD") // as package dialog reads it
-			if isKey(body, end) {
-				key = text
-			} else if !kept(key) {
-				if value, ok := Text(text, find); ok {
-					written := quote(value, quoted, text)
-					if key == "number_e164" {
-						written = []byte("null") // a pseudonym is no number of the network
-					}
-					replace(i, end, written)
-				}
-			}
+			w.text(i, end)
 			i = end
-		case c == '-' || c >= '0' && c <= '9':
+		case c == '-' || isDigit(c):
 			end := numberEnd(body, i)
-			if digits := string(body[i:end]); !kept(key) && len(digits) >= shortest {
-				if _, ok := find(digits); ok {
-					replace(i, end, []byte("0"))
-				}
-			}
+			w.number(i, end)
 			i = end
 		default:
 			i++
 		}
 	}
-	if out == nil {
+	if w.out == nil {
 		return body, false
 	}
-	return append(out, body[done:]...), true
+	return append(w.out, body[w.done:]...), true
+}
+
+// rewriter goes through valid JSON.
+type rewriter struct {
+	body   []byte
+	find   Finder
+	out    []byte   // nil until something is replaced
+	done   int      // of body, as far as it is in out
+	key    string   // of the member
+	inside []string // the keys of what it stands in; "" outermost
+	began  []int    // where that begins
+}
+
+func (w *rewriter) replace(from, to int, value []byte) {
+	w.out = append(append(w.out, w.body[w.done:from]...), value...)
+	w.done = to
+}
+
+func (w *rewriter) enter(i int) {
+	w.inside, w.began = append(w.inside, w.key), append(w.began, i)
+}
+
+func (w *rewriter) leave() {
+	last := len(w.inside) - 1
+	w.key, w.inside, w.began = w.inside[last], w.inside[:last], w.began[:last]
+}
+
+// text rewrites a text, or a key.
+func (w *rewriter) text(from, to int) {
+	quoted := w.body[from:to]
+	var text string
+	_ = json.Unmarshal(quoted, &text)                 // it is valid
+	text = strings.ReplaceAll(text, "\x00", "\uFFFD") // as package dialog reads it
+	may := word
+	switch {
+	case isKey(w.body, to):
+		w.key = text
+		if !strings.ContainsAny(text, "0123456789") {
+			return
+		}
+	case kept(w.inside, w.key):
+		return
+	default:
+		may = w.holds(text)
+	}
+	value, ok := inMember(text, w.find, may)
+	switch {
+	case !ok:
+	case w.key == "number_e164":
+		w.replace(from, to, []byte("null")) // a pseudonym is no number of the network
+	default:
+		w.replace(from, to, quote(value, quoted, text))
+	}
+}
+
+// holds says how much of a person the member may hold.
+func (w *rewriter) holds(text string) holding {
+	if w.key != peerFirst && w.key != peerLast || len(w.began) == 0 {
+		return holds(w.inside, w.key)
+	}
+	if _, hit := w.find(text); !hit {
+		return colleague
+	}
+	var members map[string]json.RawMessage
+	if json.NewDecoder(bytes.NewReader(w.body[w.began[len(w.began)-1]:])).Decode(&members) != nil || !ofPeer(members, w.find) {
+		return colleague
+	}
+	return anything
+}
+
+// number rewrites an unquoted number.
+func (w *rewriter) number(from, to int) {
+	digits := string(w.body[from:to])
+	if kept(w.inside, w.key) || len(digits) < shortest && (len(digits) < fewest || !ofNumber(w.key)) {
+		return
+	}
+	if _, ok := w.find(digits); ok {
+		w.replace(from, to, []byte("0"))
+	}
 }
 
 func numberEnd(body []byte, i int) int {

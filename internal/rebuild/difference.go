@@ -90,6 +90,9 @@ func (g *group) compare(ctx context.Context) error {
 		return err
 	}
 	for _, change := range changes {
+		if change.JournalID == 0 {
+			continue // what handlers published: it does not come out of the journal
+		}
 		key := store.Key{Account: change.Account, UUID: change.CallUUID}
 		was.events[key] = append(was.events[key], change.Events...)
 	}
@@ -256,9 +259,6 @@ func (g *group) compareEvents(
 	stored := map[string]place{}
 	for _, call := range calls {
 		for _, event := range was[call] {
-			if len(event.Trigger) > 0 {
-				continue // a handler made it, which the journal does not tell
-			}
 			stored[event.UUID] = place{call, event.Seq}
 		}
 	}

@@ -137,13 +137,10 @@ func (r *rebuilder) rebuild(ctx context.Context) error {
 			if err := work.compare(ctx); err != nil {
 				return err
 			}
-			if err := work.write(ctx); err != nil {
-				return err
-			}
 			if r.Check {
 				return errChecked
 			}
-			return nil
+			return work.write(ctx)
 		})
 		if err != nil && !errors.Is(err, errChecked) {
 			return fmt.Errorf("rebuild calls: %w", err)

@@ -36,9 +36,10 @@ type History struct {
 
 // HistorySum says what an import did.
 type HistorySum struct {
-	Records int // that the PBX gave
-	Open    int // of these, of dialogs that go on; left out
-	Resumed bool
+	Records    int // that the PBX gave
+	Open       int // of these, of dialogs that go on; left out
+	Unreadable int // of these, that cannot be read; left out, and told in the log
+	Resumed    bool
 	ingest.Reconciled
 }
 
@@ -73,6 +74,7 @@ func (r *Reconciler) Backfill(ctx context.Context, work History) (HistorySum, er
 		}
 		sum.Records += one.Records
 		sum.Open += one.Open
+		sum.Unreadable += one.Unreadable
 		sum.Add(one.Reconciled)
 		state.Reached, state.UpdatedAt = to, r.cfg.Now().UTC().Truncate(time.Microsecond)
 		state.Records += int64(one.Records)
@@ -131,7 +133,9 @@ func (r *Reconciler) importPage(
 	}
 	sum.Records += len(page)
 	var finished []ingest.Recorded
-	for _, one := range r.read(work.Account, page) {
+	read := r.read(work.Account, page)
+	sum.Unreadable += len(page) - len(read)
+	for _, one := range read {
 		switch {
 		case one.Record.Hangup.IsZero():
 			sum.Open++

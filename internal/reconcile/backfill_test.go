@@ -119,12 +119,36 @@ func TestAnImportGoesOnWhereItWasCutOff(t *testing.T) {
 		require.NoError(t, err)
 		require.True(t, sum.Resumed)
 		require.Equal(t, 14, sum.Taken)
-		require.Len(t, b.pbx.Requests(), before+14)
+		require.Len(t, b.pbx.Requests(), before+2*14)
 		state, err := b.st.Backfill(t.Context(), store.Backfill{Account: account, From: work.From, To: work.To})
 		require.NoError(t, err)
 		require.Equal(t, work.To, state.Reached)
 		require.EqualValues(t, 48, state.Records)
 		require.EqualValues(t, 24, state.Taken)
+	})
+}
+
+// Whatever a page may hold, all of history comes, while records are added to it, too.
+func TestAllOfHistoryComesHoweverSmallThePages(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bundle, _ everystore.Database) {
+		b.pbx.Most(10)
+		records := make([]pbxtest.Record, 75)
+		for n := range records {
+			records[n] = pbxtest.Record{
+				"dialog_uuid": leg(n), "dialog_type": "EXTERNAL", "business_direction": "INBOUND", "business_end_cause": "HANGUP",
+				"start_time": "2020-08-20 08:30:00", "hangup_time": "2020-08-20 08:31:00",
+			}
+		}
+		b.pbx.Put(records[1:]...)
+		b.pbx.Before(func(request int) {
+			if request == 12 {
+				b.pbx.PutFirst(records[0])
+			}
+		})
+		sum, err := b.reconciler.Backfill(t.Context(), history(t))
+		require.NoError(t, err)
+		require.Equal(t, reconcile.HistorySum{Records: 75, Reconciled: ingest.Reconciled{Taken: 75, New: 75}}, sum)
 	})
 }
 

@@ -68,7 +68,7 @@ func TestNoMoreIsTakenThanCanBeAsked(t *testing.T) {
 			calls, err = slow.Claim(t.Context(), tx, b.Now(), rows)
 			return err
 		}))
-		require.Len(t, calls, 120, "two minutes, at one a second")
+		require.Len(t, calls, 90, "three minutes, at one request a second")
 		due := func(after time.Duration) (n int) {
 			require.NoError(t, b.st.Write(t.Context(), func(tx store.Tx) error {
 				rows, err := tx.Due(t.Context(), b.Now().Add(after), 1000)
@@ -78,7 +78,7 @@ func TestNoMoreIsTakenThanCanBeAsked(t *testing.T) {
 			return n
 		}
 		require.Zero(t, due(reconcile.Later-time.Second))
-		require.Equal(t, 136, due(reconcile.Later))
+		require.Equal(t, 166, due(reconcile.Later))
 		require.Equal(t, 256, due(reconcile.Lease))
 	})
 }

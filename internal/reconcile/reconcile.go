@@ -15,6 +15,7 @@ import (
 	"log/slog"
 	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -30,9 +31,11 @@ const (
 	Lease = 5 * time.Minute
 	// askTime is how long asking may take; what is not done then is asked again when the lease is over.
 	askTime = 4 * time.Minute
-	// claimTime is how long asking about the calls of one claim takes at least, if every call is a request of its own. It
-	// is half of askTime because an answer may have several pages.
-	claimTime = askTime / 2
+	// claimTime is how long asking about the calls of one claim takes at least, if every call is a question of its own. It
+	// is three quarters of askTime because an answer may have several pages.
+	claimTime = askTime * 3 / 4
+	// requests is how many a question takes at least: one for the records, and one that says that there are no more.
+	requests = 2
 	// Later is how long calls wait that cannot be asked about because others are.
 	Later = time.Minute
 	// sweepEvery is how often calls that are open for long are looked for.
@@ -46,6 +49,16 @@ const (
 // pauses are how long is waited after the first, the second … question about a call that did not help. After the last of
 // them the call is not asked about any more.
 var pauses = []time.Duration{2 * time.Minute, 15 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour}
+
+// After a question that the PBX answered to nobody, a call waits as long again as it has waited since the one before, from
+// firstWait to longestWait, until the PBX answers: it says nothing about the call.
+const (
+	firstWait   = 2 * time.Minute
+	longestWait = time.Hour
+)
+
+// notAsked begins the reason of calls that were not asked about because the PBX had just failed with others.
+const notAsked = "not asked, because the PBX had just failed: "
 
 // fewAsks is how often the PBX is asked about a call of which the end is known and something else is missing.
 const fewAsks = 2
@@ -90,6 +103,9 @@ type Stats struct {
 	Failed  int64 // of these, for which it gave no records that can be used
 	Changed int64 // of these, that its records changed
 	Records int64 // records that told something new, of history too
+
+	Answered   int64 // questions, each about one or several calls, that the PBX answered
+	Unanswered int64 // questions that it did not, or with nothing that can be used
 }
 
 // New makes a Reconciler.
@@ -114,6 +130,8 @@ func (r *Reconciler) count(account string, more Stats) {
 	s.Failed += more.Failed
 	s.Changed += more.Changed
 	s.Records += more.Records
+	s.Answered += more.Answered
+	s.Unanswered += more.Unanswered
 	r.stats[account] = s
 }
 
@@ -130,7 +148,7 @@ func (r *Reconciler) Claim(ctx context.Context, tx store.Tx, now time.Time, rows
 		if !r.Has(row.Account) {
 			continue
 		}
-		one := time.Second / time.Duration(max(1, r.cfg.PBXs[row.Account].Rate()))
+		one := requests * time.Second / time.Duration(max(1, r.cfg.PBXs[row.Account].Rate()))
 		if takes+one <= claimTime {
 			takes += one
 			calls = append(calls, store.Key{Account: row.Account, UUID: row.CallUUID})
@@ -161,6 +179,9 @@ type Outcome struct {
 	Failed    int // no answer that can be used
 	Records   int // that told something new
 	Removed   int // records that were left out: of dialogs that retention removed, or that name such a dialog
+	// Stopped counts accounts whose PBX was not asked on because it answered nobody. Their other calls are not among those
+	// above.
+	Stopped int
 }
 
 func (o *Outcome) add(outcome string) {
@@ -193,10 +214,6 @@ func (o *Outcome) sum(other Outcome) {
 func (r *Reconciler) Ask(ctx context.Context, calls []store.Key) (Outcome, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTime)
 	defer cancel()
-	return r.ask(ctx, calls, false)
-}
-
-func (r *Reconciler) ask(ctx context.Context, calls []store.Key, dry bool) (Outcome, error) {
 	var total Outcome
 	byAccount := map[string][]store.Key{}
 	for _, call := range calls {
@@ -207,7 +224,7 @@ func (r *Reconciler) ask(ctx context.Context, calls []store.Key, dry bool) (Outc
 		if !r.Has(account) {
 			continue
 		}
-		if err := r.askAccount(ctx, account, byAccount[account], dry, &total); err != nil {
+		if _, err := r.askAccount(ctx, account, byAccount[account], false, &total); err != nil {
 			failed = errors.Join(failed, err)
 		}
 	}
@@ -222,38 +239,75 @@ type subject struct {
 	question store.Question
 }
 
+// askAccount asks about calls of one account. A PBX that failed once is not asked on: broken says why, and which calls got
+// no answer; it is nil if all did.
 func (r *Reconciler) askAccount(
 	ctx context.Context, account string, calls []store.Key, dry bool, total *Outcome,
-) error {
+) (broken *breakOff, err error) {
 	subjects, gone, err := r.subjects(ctx, account, calls)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	if err := r.dropGone(ctx, gone, dry); err != nil {
-		return err
+		return nil, err
 	}
-	var refused error // a PBX that failed once is not asked on
+	var refused *refusal
 	for _, window := range windows(subjects) {
-		if refused == nil {
-			records, err := r.fetch(ctx, account, window)
+		var records []ingest.Recorded
+		if broken == nil {
+			records, err = r.fetch(ctx, account, window)
 			switch {
 			case ctx.Err() != nil:
-				return fmt.Errorf("ask about calls: %w", context.Cause(ctx))
+				return nil, fmt.Errorf("ask about calls: %w", context.Cause(ctx))
 			case err == nil:
-				if err := r.take(ctx, account, window.subjects, records, nil, dry, total); err != nil {
-					return err
-				}
-				continue
+				r.count(account, Stats{Answered: 1})
+			default:
+				r.count(account, Stats{Unanswered: 1})
+				r.cfg.Logger.Warn("the PBX could not be asked about calls; it is tried again later",
+					"account", account, "error", err)
+				broken, refused = &breakOff{err: err}, newRefusal(err)
 			}
-			refused = err
-			r.cfg.Logger.Warn("the PBX could not be asked about calls; it is tried again later",
-				"account", account, "error", err)
 		}
-		if err := r.take(ctx, account, window.subjects, nil, refused, dry, total); err != nil {
-			return err
+		if err := r.take(ctx, account, window.subjects, records, refused, dry, total); err != nil {
+			return nil, err
+		}
+		if broken != nil {
+			refused = refused.ofOthers()
+			for _, s := range window.subjects {
+				broken.left = append(broken.left, s.key)
+			}
 		}
 	}
-	return nil
+	return broken, nil
+}
+
+// breakOff is why a PBX was not asked on, and about which calls it gave no answer.
+type breakOff struct {
+	err  error
+	left []store.Key
+}
+
+// refusal is a question that the PBX did not answer, as one of its calls sees it.
+type refusal struct {
+	reason     string
+	retryAfter time.Duration
+	about      bool // it may be about what was asked for this call
+}
+
+func newRefusal(err error) *refusal {
+	refused := &refusal{reason: err.Error(), about: true}
+	if told, ok := errors.AsType[*pbxapi.Error](err); ok {
+		refused.retryAfter, refused.about = told.RetryAfter, told.Narrow
+	}
+	return refused
+}
+
+// ofOthers is the refusal as calls see it that were not asked about any more.
+func (r *refusal) ofOthers() *refusal {
+	if strings.HasPrefix(r.reason, notAsked) {
+		return r
+	}
+	return &refusal{reason: notAsked + r.reason, retryAfter: r.retryAfter}
 }
 
 // subjects reads the calls that are to be asked about; gone are those that there are not any more.
@@ -348,7 +402,8 @@ func (r *Reconciler) read(account string, page []json.RawMessage) []ingest.Recor
 	for _, body := range page {
 		record, err := dialog.DecodeRecord(body)
 		if err != nil {
-			r.cfg.Logger.Warn("the PBX gave a record that cannot be read; it is left out", "account", account, "error", err)
+			r.cfg.Logger.Warn("the PBX gave a record that cannot be read; it is left out", "account", account,
+				"dialog_uuid", record.DialogUUID, "start_time", record.Start, "error", err)
 			continue
 		}
 		records = append(records, ingest.Recorded{Record: &record, Body: body})
@@ -365,8 +420,8 @@ var errDry = errors.New("nothing is to be changed")
 // take puts records into the calls that they are of, and keeps how it went, in one transaction. refused says why the PBX
 // gave none.
 func (r *Reconciler) take(
-	ctx context.Context, account string, subjects []*subject, records []ingest.Recorded, refused error, dry bool,
-	total *Outcome,
+	ctx context.Context, account string, subjects []*subject, records []ingest.Recorded, refused *refusal,
+	dry bool, total *Outcome,
 ) error {
 	now := r.cfg.Now().UTC().Truncate(time.Microsecond)
 	var outcome Outcome
@@ -400,7 +455,7 @@ func (r *Reconciler) take(
 
 // conclude looks at what became of the calls and puts down whether they are asked about again.
 func (r *Reconciler) conclude(
-	ctx context.Context, tx store.Tx, now time.Time, subjects []*subject, refused error, outcome *Outcome,
+	ctx context.Context, tx store.Tx, now time.Time, subjects []*subject, refused *refusal, outcome *Outcome,
 ) error {
 	keys := make([]store.Key, 0, len(subjects))
 	for _, s := range subjects {
@@ -443,7 +498,7 @@ func (r *Reconciler) conclude(
 }
 
 // judge says how asking about a call went, and when it is to be asked about again; the zero time is never.
-func judge(s *subject, after store.Call, refused error, now time.Time) (store.Question, time.Time, error) {
+func judge(s *subject, after store.Call, refused *refusal, now time.Time) (store.Question, time.Time, error) {
 	question := s.question
 	question.Asked++
 	question.AskedAt, question.Reason = now, ""
@@ -473,9 +528,11 @@ func judge(s *subject, after store.Call, refused error, now time.Time) (store.Qu
 	}
 	var retryAfter time.Duration
 	if refused != nil {
-		question.Outcome, question.Reason = store.QuestionFailed, refused.Error()
-		if told, ok := errors.AsType[*pbxapi.Error](refused); ok {
-			retryAfter = told.RetryAfter
+		question.Outcome, question.Reason = store.QuestionFailed, refused.reason
+		retryAfter = refused.retryAfter
+		if asks > 0 && !refused.about {
+			question.Asked = s.question.Asked // it is not held against the call
+			return question, now.Add(max(wait(s.question, now), retryAfter)), nil
 		}
 		if asks > 0 {
 			asks = len(pauses) + 1 // the question itself was not answered
@@ -485,6 +542,14 @@ func judge(s *subject, after store.Call, refused error, now time.Time) (store.Qu
 		return question, time.Time{}, nil
 	}
 	return question, now.Add(max(pauses[question.Asked-1], retryAfter)), nil
+}
+
+// wait is how long a call waits for a PBX that answers nobody.
+func wait(before store.Question, now time.Time) time.Duration {
+	if before.Outcome != store.QuestionFailed {
+		return firstWait
+	}
+	return max(firstWait, min(2*now.Sub(before.AskedAt), longestWait))
 }
 
 // write runs a transaction.

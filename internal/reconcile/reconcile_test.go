@@ -1,8 +1,11 @@
 package reconcile_test
 
 import (
+	"context"
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -23,7 +26,8 @@ func reconciled(r flow.Record) bool { return r.EndBasis == correlate.BasisReconc
 func TestAReapedCallIsRepaired(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bundle, _ everystore.Database) {
-		b.pbx.Put(slices.Concat(elsewhere(600), documented(), elsewhere(600))...)
+		others := elsewhere(1200)
+		b.pbx.Put(slices.Concat(others[:600], documented(), others[600:])...)
 		b.runner = b.start(t, b.st, b.engine, b.reconciler)
 		b.take(t, webhooks(t)[:6]...)
 		b.pass(t, 4*time.Hour) // reaped
@@ -39,14 +43,14 @@ func TestAReapedCallIsRepaired(t *testing.T) {
 		require.Equal(t, []string{"call_settled", "call_settled"}, events[len(events)-2:])
 		require.Equal(t, 1, count(events, "call_ended"), "it ended once")
 
-		require.Len(t, b.pbx.Requests(), 3, "1202 records are three pages")
+		require.Len(t, b.pbx.Requests(), 4, "1202 records are three pages, and then there are no more")
 		entries, err := b.st.Entries(t.Context(), store.Key{Account: account, UUID: callUUID})
 		require.NoError(t, err)
 		last := entries[len(entries)-1]
 		require.Equal(t, store.OriginReconciled, last.Origin)
 		require.Equal(t, "cdr_dialog", last.EventName)
 		require.Contains(t, string(last.Body), `"waiting_time":14000`, "the record is kept as it came")
-		require.Equal(t, reconcile.Stats{Asked: 1, Changed: 1, Records: 2}, b.reconciler.Stats()[account])
+		require.Equal(t, reconcile.Stats{Asked: 1, Changed: 1, Records: 2, Answered: 1}, b.reconciler.Stats()[account])
 		questions := b.questions(t)
 		require.Len(t, questions, 1)
 		require.Equal(t, store.QuestionChanged, questions[0].Outcome)
@@ -128,46 +132,45 @@ func TestACallThatIsOpenForLongIsAskedAbout(t *testing.T) {
 	})
 }
 
-// The PBX that fails is asked again, later and later, and given up in the end; the call stays as it is meanwhile.
-func TestAPBXThatFailsIsAskedAgain(t *testing.T) {
+// asked waits until the question about the call went as wanted.
+func (b *bundle) asked(t *testing.T, wanted func(store.Question) bool) store.Question {
+	t.Helper()
+	var questions []store.Question
+	require.Eventually(t, func() bool {
+		questions = b.questions(t)
+		return len(questions) == 1 && wanted(questions[0])
+	}, patience, 5*time.Millisecond)
+	return questions[0]
+}
+
+// What the PBX does not know it is asked again, later and later, and not for ever; the call stays as it is meanwhile.
+func TestAPBXThatKnowsNothingIsAskedAgain(t *testing.T) {
 	t.Parallel()
 	each(t, func(t *testing.T, b *bundle, _ everystore.Database) {
 		b.runner = b.start(t, b.st, b.engine, b.reconciler)
 		b.take(t, webhooks(t)[:6]...)
 		b.pass(t, 4*time.Hour)
-		asked := func(n int) store.Question {
-			t.Helper()
-			var questions []store.Question
-			require.Eventually(t, func() bool {
-				questions = b.questions(t)
-				return len(questions) == 1 && questions[0].Asked == n
-			}, patience, 5*time.Millisecond)
-			return questions[0]
-		}
 		b.pass(t, 10*time.Second)
-		waits := []time.Duration{2 * time.Minute, 2 * time.Minute, 15 * time.Minute, time.Hour}
-		for i, answer := range []http.HandlerFunc{
-			pbxtest.Status(401), pbxtest.Status(500), pbxtest.Body("[{"), pbxtest.Body("[]"),
-		} {
-			b.pbx.Always(answer)
-			b.pass(t, waits[i])
-			question := asked(i + 1)
-			if i < 3 {
-				require.Equal(t, store.QuestionFailed, question.Outcome)
-				require.NotEmpty(t, question.Reason)
-				require.NotContains(t, question.Reason, pbxtest.Key)
-			} else {
-				require.Equal(t, store.QuestionMissing, question.Outcome)
-				require.Empty(t, question.Reason)
+		for n, wait := range []time.Duration{2 * time.Minute, 2 * time.Minute, 15 * time.Minute, time.Hour, 6 * time.Hour, 24 * time.Hour} {
+			if n == 2 {
+				b.pbx.Always(pbxtest.Status(422)) // it does not like the question
 			}
+			b.pass(t, wait)
+			question := b.asked(t, func(q store.Question) bool { return q.Asked == n+1 })
+			if n == 2 {
+				require.Equal(t, store.QuestionFailed, question.Outcome)
+				require.NotContains(t, question.Reason, pbxtest.Key)
+				b.pbx.Always(nil)
+				continue
+			}
+			require.Equal(t, store.QuestionMissing, question.Outcome)
+			require.Empty(t, question.Reason)
 		}
 		require.Equal(t, correlate.BasisTimeout, b.call(t, callUUID).EndBasis)
-		require.EqualValues(t, 3, b.reconciler.Stats()[account].Failed)
-		b.pbx.Always(nil)
-		b.pass(t, 6*time.Hour)
-		asked(5)
-		b.pass(t, 24*time.Hour)
-		asked(6)
+		stats := b.reconciler.Stats()[account]
+		require.EqualValues(t, 1, stats.Failed)
+		require.EqualValues(t, 1, stats.Unanswered)
+		require.EqualValues(t, 5, stats.Answered)
 		requests := len(b.pbx.Requests())
 		b.pass(t, 10*24*time.Hour)
 		require.Len(t, b.pbx.Requests(), requests, "it was given up")
@@ -182,6 +185,115 @@ func TestAPBXThatFailsIsAskedAgain(t *testing.T) {
 		require.NoError(t, err)
 		require.Equal(t, dry, done)
 		require.True(t, reconciled(b.call(t, callUUID)))
+	})
+}
+
+// While the PBX answers nobody, no call is given up: not when the key has expired, and the weekend is long.
+func TestAnExpiredKeyLosesNoCall(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bundle, _ everystore.Database) {
+		b.runner = b.start(t, b.st, b.engine, b.reconciler)
+		b.take(t, webhooks(t)[:6]...)
+		b.pass(t, 4*time.Hour)
+		b.pass(t, 10*time.Second)
+		answers := []http.HandlerFunc{
+			pbxtest.Status(401), pbxtest.Status(403), pbxtest.Status(500), pbxtest.Body("[{"), pbxtest.Status(404), pbxtest.Status(302),
+		}
+		at := time.Time{}
+		for n := range 80 {
+			b.pbx.Always(answers[n%len(answers)])
+			b.pass(t, min(time.Hour, 2*time.Minute<<max(0, min(n-1, 10))))
+			question := b.asked(t, func(q store.Question) bool { return q.AskedAt.After(at) })
+			at = question.AskedAt
+			require.Equal(t, store.QuestionFailed, question.Outcome)
+			require.Zero(t, question.Asked)
+		}
+		require.EqualValues(t, 80, b.reconciler.Stats()[account].Unanswered)
+		b.pbx.Always(nil)
+		b.pbx.Put(documented()...)
+		b.pass(t, time.Hour)
+		b.eventually(t, reconciled)
+		require.Equal(t, 1, b.asked(t, func(q store.Question) bool { return q.Outcome == store.QuestionChanged }).Asked)
+	})
+}
+
+// A call over which the PBX fails each time keeps no other from being asked about.
+func TestAQuestionThatBreaksThePBXKeepsNobodyUp(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bundle, _ everystore.Database) {
+		b.pbx.Put(documented()...)
+		early := strings.NewReplacer("c2b19c63", "c2b19c64", "bcfdaf62", "bcfdaf63", "2020-08-25 16:2", "2020-08-25 13:2")
+		b.pbx.Before(func(int) {
+			requests := b.pbx.Requests()
+			if strings.Contains(requests[len(requests)-1].Filter, "2020-08-25 13:2") {
+				b.pbx.Next(pbxtest.Status(500))
+			}
+		})
+		for _, body := range webhooks(t)[:6] {
+			b.take(t, []byte(early.Replace(string(body))), body)
+		}
+		b.move(2 * time.Hour)
+		calls := []store.Key{{Account: account, UUID: early.Replace(callUUID)}, {Account: account, UUID: callUUID}}
+		outcome, err := b.reconciler.Ask(t.Context(), calls)
+		require.NoError(t, err)
+		require.Equal(t, reconcile.Outcome{Asked: 2, Failed: 2}, outcome, "the earlier one is asked about first")
+		b.move(2 * time.Minute)
+		outcome, err = b.reconciler.Ask(t.Context(), calls)
+		require.NoError(t, err)
+		require.Equal(t, reconcile.Outcome{Asked: 2, Failed: 1, Changed: 1, Records: 2}, outcome)
+	})
+}
+
+// manyCalls takes in calls that lack something, far enough apart to be asked about one by one.
+func (b *bundle) manyCalls(t *testing.T, n int) {
+	t.Helper()
+	for i := range n {
+		at := b.Now().Add(-time.Duration(i+1) * time.Hour).Format(time.DateTime)
+		b.take(t, fmt.Appendf(nil, `{"event_name":"dialog_create","event_time":%q,"dialog_uuid":%q,"direction":"OUTBOUND",`+
+			`"dialog_type":"EXTERNAL","state":"ringing"}`, at, leg(i)))
+	}
+	b.move(2 * time.Hour)
+}
+
+// By hand a PBX that is asked too often is left alone as long as it wants, which is told, and then asked about the rest.
+func TestARepairByHandWaitsForABusyPBXAndSaysSo(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bundle, _ everystore.Database) {
+		b.manyCalls(t, 300)
+		b.pbx.Before(func(request int) {
+			if request == 100 || request == 101 {
+				b.pbx.Next(pbxtest.Status(429, "Retry-After", "1"))
+			}
+		})
+		var waits []int
+		outcome, err := b.reconciler.Repair(t.Context(), reconcile.Repair{Waiting: func(of string, until time.Time, so reconcile.Outcome) {
+			require.Equal(t, account, of)
+			require.GreaterOrEqual(t, until.Sub(b.Now()), time.Second)
+			waits = append(waits, so.Asked)
+		}})
+		require.NoError(t, err)
+		require.Equal(t, reconcile.Outcome{Asked: 300, Unchanged: 300}, outcome)
+		require.Equal(t, []int{99, 99}, waits)
+		require.Len(t, b.pbx.Requests(), 302)
+
+		b.pbx.Always(pbxtest.Status(429, "Retry-After", "3600"))
+		ctx, cancel := context.WithCancel(t.Context())
+		_, err = b.reconciler.Repair(ctx, reconcile.Repair{DryRun: true, Waiting: func(string, time.Time, reconcile.Outcome) { cancel() }})
+		require.ErrorIs(t, err, context.Canceled)
+		require.Len(t, b.pbx.Requests(), 303)
+	})
+}
+
+// A key that is not good is not tried with every page of calls.
+func TestARepairByHandStopsWhereThePBXRefuses(t *testing.T) {
+	t.Parallel()
+	each(t, func(t *testing.T, b *bundle, _ everystore.Database) {
+		b.manyCalls(t, 300)
+		b.pbx.Always(pbxtest.Status(401))
+		outcome, err := b.reconciler.Repair(t.Context(), reconcile.Repair{DryRun: true})
+		require.NoError(t, err)
+		require.Equal(t, reconcile.Outcome{Asked: 256, Failed: 256, Stopped: 1}, outcome)
+		require.Len(t, b.pbx.Requests(), 1)
 	})
 }
 
@@ -220,7 +332,7 @@ func TestOneInstanceAsks(t *testing.T) {
 		b.pass(t, 2*time.Minute)
 		b.eventually(t, reconciled)
 		b.pass(t, 10*time.Minute)
-		require.Len(t, b.pbx.Requests(), 1)
+		require.Len(t, b.pbx.Requests(), 2, "two records, and no more")
 	})
 }
 

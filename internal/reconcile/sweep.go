@@ -2,11 +2,9 @@ package reconcile
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"time"
 
-	"webhookd/internal/correlate"
 	"webhookd/internal/dialog"
 	"webhookd/internal/store"
 )
@@ -66,48 +64,4 @@ func (r *Reconciler) each(ctx context.Context, filter store.CallFilter, do func(
 		last := calls[len(calls)-1]
 		filter.Before = &store.Cursor{StartedAt: last.Index.StartedAt, CallUUID: last.CallUUID}
 	}
-}
-
-// Repair is one run over calls, asked for by hand.
-type Repair struct {
-	Account string    // only this one; "": every account with a PBX
-	Since   time.Time // only calls that began since then
-	DryRun  bool      // ask, but change nothing
-	// Progress, if not nil, is called after every page of calls.
-	Progress func(Outcome)
-}
-
-// Repair asks at once about every call that lacks something or has been open for long, whatever was asked before.
-func (r *Reconciler) Repair(ctx context.Context, work Repair) (Outcome, error) {
-	var total Outcome
-	open := dialog.TimeOf(r.cfg.Now().Add(-r.cfg.OpenAfter))
-	for account := range r.cfg.PBXs {
-		if work.Account != "" && account != work.Account {
-			continue
-		}
-		filter := store.CallFilter{Account: account, From: dialog.TimeOf(work.Since), Limit: pageSize}
-		err := r.each(ctx, filter, func(calls []store.Call) error {
-			var keys []store.Key
-			for _, row := range calls {
-				var call correlate.Call
-				if err := json.Unmarshal(row.Record, &call); err != nil {
-					return fmt.Errorf("read record of call %s: %w", row.CallUUID, err)
-				}
-				isOpen := call.State != correlate.StateEnded
-				if correlate.Gaps(&call) != nil || isOpen && call.StartedAt <= open {
-					keys = append(keys, store.Key{Account: account, UUID: row.CallUUID})
-				}
-			}
-			outcome, err := r.ask(ctx, keys, work.DryRun)
-			total.sum(outcome)
-			if work.Progress != nil {
-				work.Progress(total)
-			}
-			return err
-		})
-		if err != nil {
-			return total, err
-		}
-	}
-	return total, nil
 }

@@ -3,9 +3,11 @@ package reconcile
 import (
 	"cmp"
 	"slices"
+	"strings"
 
 	"webhookd/internal/correlate"
 	"webhookd/internal/dialog"
+	"webhookd/internal/store"
 )
 
 // How far around what is known of a call its records are looked for, in seconds. The PBX cannot be asked for a dialog,
@@ -39,7 +41,20 @@ func windows(subjects []*subject) []*window {
 		}
 		joined = append(joined, w)
 	}
+	// What the PBX failed over the last time comes last: if it is what the PBX fails over, the others are answered.
+	slices.SortStableFunc(joined, func(a, b *window) int { return cmp.Compare(a.failures(), b.failures()) })
 	return joined
+}
+
+// failures counts the calls with which the PBX failed the last time.
+func (w *window) failures() int {
+	n := 0
+	for _, s := range w.subjects {
+		if s.question.Outcome == store.QuestionFailed && !strings.HasPrefix(s.question.Reason, notAsked) {
+			n++
+		}
+	}
+	return n
 }
 
 // reach says when the dialogs of a call may have begun; to is not part of it.

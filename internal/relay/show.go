@@ -35,10 +35,10 @@ func (s showing) put(r *Relay) (wait func(ctx context.Context) error) {
 // show says what a row does to the bucket: the calls that were merged into this one go, and the call itself is shown
 // until it is settled, which is when an ended call has a revision. A settled call that is reopened is shown again; one
 // that only got a later revision is not. What a handler published changes no call, and tells of it as it was when the
-// trigger was made or fired.
+// trigger was made or fired. An erasure changes the record of a call without an event.
 func show(row *store.OutboxRow) []showing {
-	if row.JournalID == 0 {
-		return nil
+	if row.JournalID == 0 && len(row.Events) > 0 {
+		return nil // of a handler
 	}
 	var shows []showing
 	for i := range row.Events {

@@ -63,6 +63,30 @@ func TestWhatHandlersPublishLeavesTheBucketAlone(t *testing.T) {
 	require.Len(t, onStream(t, bus), 3)
 }
 
+// An erasure changes the record of a call that goes on, and publishes nothing: its row has neither entry nor events.
+func TestTheBucketFollowsAnErasure(t *testing.T) {
+	t.Parallel()
+	kept, bus := openStore(t), embedded(t)
+	box := watch(kept)
+	start(t, relay.Config{Store: box, Bus: bus})
+	c := newCall("acme")
+	key := flow.BucketKey("acme", c.uuid)
+	c.state, c.padding = "talking", "Jan Kotowski"
+	box.waitThrough(t, write(t, kept, c.change("call_talking")))
+	require.Contains(t, shown(t, bus)[key], "Jan Kotowski")
+	c.padding = "erased"
+	row := &store.OutboxRow{CreatedAt: time.Now().UTC(), Change: c.change()}
+	require.NoError(t, kept.Write(testContext(t), func(tx store.Tx) error {
+		return tx.AppendOutbox(testContext(t), []*store.OutboxRow{row})
+	}))
+	box.waitThrough(t, row.ID)
+	assert.Contains(t, shown(t, bus)[key], `"erased"`)
+	require.Len(t, onStream(t, bus), 1)
+	c.state = "ended"
+	box.waitThrough(t, write(t, kept, c.change("call_ended")))
+	assert.Contains(t, shown(t, bus)[key], `"erased"`)
+}
+
 func TestACallThatWentIntoAnotherIsShownNoMore(t *testing.T) {
 	t.Parallel()
 	kept, bus := openStore(t), embedded(t)

@@ -312,7 +312,7 @@ type Cursor struct {
 // OutboxRow is a change that waits for the relay or has been published.
 type OutboxRow struct {
 	ID        int64
-	JournalID int64     // the entry that made the change
+	JournalID int64     // the entry that made the change; 0 for what a handler published, and, without events, an erasure
 	CreatedAt time.Time // UTC
 	flow.Change
 }

@@ -15,6 +15,7 @@ import (
 type Handler struct {
 	Name, Account, Source string
 	Enabled               bool
+	Counted               bool // Fired, FiredAt, Failures and LastError are for who looks
 	Fired                 int64
 	FiredAt               time.Time
 	Failures              int
@@ -86,7 +87,7 @@ type Closed string
 const (
 	Open       Closed = ""
 	ClosedKey  Closed = "key"  // an API key is asked for
-	ClosedNone Closed = "none" // no API key is configured, and others than this machine reach the server
+	ClosedNone Closed = "none" // no API key is configured, and without one nobody may
 	ClosedHost Closed = "host" // no API key is configured, and the server is used by a name
 )
 

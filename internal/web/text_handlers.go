@@ -71,8 +71,8 @@ var handlersTexts = map[string]text{
 		"Możesz tylko oglądać. Zmiana reguł wymaga klucza API (api_keys): zaloguj się nim.",
 	},
 	"closed.none": {
-		"You may only look: no API key is configured, and others than this machine can reach this server. Whoever runs webhookd adds one under api_keys.",
-		"Możesz tylko oglądać: nie skonfigurowano klucza API, a serwer jest dostępny dla innych. Osoba, która prowadzi webhookd, dodaje go w api_keys.",
+		"You may only look: no API key is configured, and without one nothing is changed here. Whoever runs webhookd adds one under api_keys.",
+		"Możesz tylko oglądać: nie skonfigurowano klucza API, a bez niego niczego się tu nie zmienia. Osoba, która prowadzi webhookd, dodaje go w api_keys.",
 	},
 	"closed.host": {
 		"You may only look: without an API key handlers are changed from this machine only, at its IP address or localhost.",

@@ -29,6 +29,8 @@ type PBX struct {
 	answers  []http.HandlerFunc // that are given before it behaves again, the first one first
 	always   http.HandlerFunc   // that is given always, if it is not nil
 	wrapped  bool
+	most     int               // records in an answer
+	before   func(request int) // is called before a request is answered
 }
 
 // Request is what it was asked.
@@ -37,7 +39,7 @@ type Request struct{ Limit, Offset, Filter string }
 // New starts a PBX that has these records, in this order. It stops when the test ends.
 func New(t testing.TB, records ...Record) *PBX {
 	t.Helper()
-	p := &PBX{records: records}
+	p := &PBX{records: records, most: 500}
 	p.Server = httptest.NewServer(http.HandlerFunc(p.serve))
 	t.Cleanup(p.Close)
 	return p
@@ -48,6 +50,27 @@ func (p *PBX) Put(records ...Record) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.records = append(p.records, records...)
+}
+
+// PutFirst adds records before those that it has.
+func (p *PBX) PutFirst(records ...Record) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.records = append(append([]Record(nil), records...), p.records...)
+}
+
+// Most makes it give so many records at once and no more, whatever limit says.
+func (p *PBX) Most(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.most = n
+}
+
+// Before lets something happen before each request is answered; the first is 1.
+func (p *PBX) Before(do func(request int)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.before = do
 }
 
 // Next makes the next requests be answered in these ways, one each.
@@ -101,6 +124,11 @@ func (p *PBX) serve(w http.ResponseWriter, r *http.Request) {
 	defer p.mu.Unlock()
 	query := r.URL.Query()
 	p.requests = append(p.requests, Request{query.Get("limit"), query.Get("offset"), query.Get("filter")})
+	if before, n := p.before, len(p.requests); before != nil {
+		p.mu.Unlock()
+		before(n)
+		p.mu.Lock()
+	}
 	answer := p.always
 	if answer == nil && len(p.answers) > 0 {
 		answer, p.answers = p.answers[0], p.answers[1:]
@@ -181,5 +209,5 @@ func (p *PBX) page(limitText, offsetText, filterText string) ([]Record, error) {
 	if offset >= len(found) {
 		return []Record{}, nil
 	}
-	return found[offset:min(len(found), offset+limit)], nil
+	return found[offset:min(len(found), offset+min(limit, p.most))], nil
 }

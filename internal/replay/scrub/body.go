@@ -13,8 +13,22 @@ import (
 // replaced stands where something was that is not kept.
 const replaced = "scrubbed"
 
-// ownWord is what the PBX's own words look like. Anything else in such a member may be somebody's words.
-var ownWord = regexp.MustCompile(`^\s*([A-Za-z][A-Za-z0-9_]{0,63}|[A-Z][A-Z0-9_ -]{0,63})\s*$`)
+// oneWord is what the PBX's own words look like. Anything else in such a member may be somebody's words.
+var oneWord = regexp.MustCompile(`^\s*[A-Za-z][A-Za-z0-9_]{0,63}\s*$`)
+
+// mostDigits is how many digits a word of the PBX may have. More may be a number with something before it.
+const mostDigits = 4
+
+// ownWord says whether a text is one of the PBX's own words, or can be one that is new.
+func ownWord(text string) bool {
+	digits := 0
+	for _, character := range text {
+		if '0' <= character && character <= '9' {
+			digits++
+		}
+	}
+	return digits <= mostDigits && oneWord.MatchString(text)
+}
 
 var fewDigits = regexp.MustCompile(`^\s*\d{1,4}\s*$`)
 
@@ -159,10 +173,9 @@ func (w *writer) stands(k kind, text string) string {
 		}
 		return replaced + ": not a time"
 	case word:
-		if ownWord.MatchString(text) {
+		if ownWord(text) {
 			return text
 		}
-		return replaced
 	case count:
 		if fewDigits.MatchString(text) {
 			return text

@@ -140,24 +140,24 @@ func (p *pseudonyms) reduce(k *kind, text string) way {
 // titles begin the pseudonyms that are counted.
 var titles = map[kind]string{
 	name: "Person ", username: "user", project: "Project ", projectID: "project-", userID: "user-", caseID: "case-",
-	campaignID: "campaign-",
+	campaignID: "campaign-", word: replaced + "-",
 }
 
-// nth numbers what stands for a person, a user, a project or an id in the order of first appearance.
+// nth numbers what stands for a person, a user, a project, an id or somebody's words in the order of first appearance.
 func (p *pseudonyms) nth(k kind, text string) string {
 	known := p.counted[k]
 	if known == nil {
 		known = map[string]string{}
 		p.counted[k] = known
 	}
-	if k == username {
+	if k == username || k == word {
 		text = strings.ToLower(text)
 	}
 	pseudonym, ok := known[text]
 	if !ok {
 		number := strconv.Itoa(len(known) + 1)
 		pseudonym = titles[k] + number
-		if k != name && k != username && k != project && isIntegral(text) {
+		if k != name && k != username && k != project && k != word && isIntegral(text) {
 			pseudonym = number // an id that is a number stays one
 		}
 		known[text] = pseudonym

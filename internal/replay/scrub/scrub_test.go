@@ -3,6 +3,7 @@ package scrub_test
 import (
 	"bytes"
 	"encoding/json"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -110,7 +111,7 @@ func TestWhatIsNotKnownGoes(t *testing.T) {
 	t.Parallel()
 	for line, want := range map[string]string{
 		`{"event_name":"crm","data":{"phone":"48501502503","id":"c"},"url":"https://example.com/jan"}`: `{"event_name":"crm","data":{"id":"case-1"}}`,
-		`{"event_name":"Jan Kot called","state":"jan.kot@example.com","self_name":{"first":"Jan"}}`:    `{"event_name":"scrubbed","state":"scrubbed","self_name":{}}`,
+		`{"event_name":"Jan Kot called","state":"jan.kot@example.com","self_name":{"first":"Jan"}}`:    `{"event_name":"scrubbed-1","state":"scrubbed-2","self_name":{}}`,
 		`{"direction":["Jan"],"media":["audio",{"a":"Jan"}],"project":17,"tenant_user":"Jan Kot"}`:     `{"direction":[],"media":["audio"],"project":0,"tenant_user":"scrubbed"}`,
 		`{"event_time":"on Jan's birthday","dialog_uuid":"Jan"}`:                                       `{"event_time":"scrubbed: not a time","dialog_uuid":"scrubbed: not a UUID"}`,
 		`{"peer_target":"sip:jan@example.com","self_name":null,"missing":false}`:                       `{"peer_target":"user1","self_name":null}`,
@@ -125,6 +126,28 @@ func TestWhatIsNotKnownGoes(t *testing.T) {
 		`{"received_at":"2026-01-15T10:00:00Z","account":"ola","body":{}}`)
 	require.Contains(t, lines[0], `"account":"account-1"`)
 	require.Contains(t, lines[1], `"account":"account-2"`)
+}
+
+// What stands where the PBX's own words belong stays only if it is one, or can be taken for one that is new.
+func TestOnlyThePBXsWordsStay(t *testing.T) {
+	t.Parallel()
+	for text, want := range map[string]string{
+		"HANGUP": "", "no_answer": "", " USER_BUSY ": "", "dialog_create": "", "Talking": "", "EXTERNAL_INBOUND_CALL": "",
+		"NEW_CAUSE_4711": "", "Q850": "",
+		"TEL 501 502 503": "scrubbed-1", "NUMER 48501502503": "scrubbed-1", "x48501502503": "scrubbed-1", "TEL_501_502_503": "scrubbed-1",
+		"JAN KOTOWSKI": "scrubbed-1", "NOWAK-KOTOWSKA": "scrubbed-1", "Jan Kotowski": "scrubbed-1", "NIE ODBIERA": "scrubbed-1",
+		"48501502503": "scrubbed-1", "jan.kotowski@example.com": "scrubbed-1", "Łucja": "scrubbed-1",
+	} {
+		if want == "" {
+			want = text
+		}
+		for _, member := range []string{"close_cause", "event_type", "event_name", "state", "dialog_type", "initial_link_type"} {
+			require.Equal(t, []string{fmt.Sprintf(`{%q:%q}`, member, want)}, run(t, "k", fmt.Sprintf(`{%q:%q}`, member, text)))
+		}
+	}
+	require.Equal(t, []string{
+		`{"close_cause":"scrubbed-1"}`, `{"close_cause":"scrubbed-2"}`, `{"close_cause":"scrubbed-1","media":["audio","scrubbed-1"]}`,
+	}, run(t, "k", `{"close_cause":"JAN KOT"}`, `{"close_cause":"OLA KOT"}`, `{"close_cause":"Jan Kot","media":["audio","jan kot"]}`))
 }
 
 // Whatever package dialog reads of a webhook survives a scrub.

@@ -9,6 +9,8 @@ import (
 	"io/fs"
 
 	"github.com/pressly/goose/v3"
+
+	"webhookd/internal/store"
 )
 
 //go:embed migrations/*.sql
@@ -56,6 +58,35 @@ func Migrate(ctx context.Context, url string) error {
 		return fmt.Errorf("migrate database: %w", classify(ctx, err))
 	}
 	return nil
+}
+
+// Schema says how far the schema of the database at url is. It changes nothing.
+func Schema(ctx context.Context, url string) (store.Schema, error) {
+	found := store.Schema{}
+	var err error
+	if found.Known, err = latestVersion(); err != nil {
+		return found, err
+	}
+	dsn, err := Config{URL: url}.dsn()
+	if err != nil {
+		return found, err
+	}
+	db, connector, err := openDB(dsn, answerTimeout)
+	if err != nil {
+		return found, err
+	}
+	defer func() { _ = db.Close() }()
+	defer context.AfterFunc(ctx, connector.cut)()
+	var made bool
+	err = db.GetContext(ctx, &made, `
+select exists (select from pg_class where relnamespace = current_schema()::regnamespace and relname = '`+versionTable+`')`)
+	if err == nil && made {
+		err = db.GetContext(ctx, &found.Version, `select coalesce(max(version_id), 0) from `+versionTable+` where is_applied`)
+	}
+	if err != nil {
+		return found, fmt.Errorf("read schema version: %w", classify(ctx, err))
+	}
+	return found, nil
 }
 
 // migrationLock serialises migrations of one schema. The lock belongs to the connection that goose keeps for it.

@@ -134,3 +134,20 @@ select format('row of schema_version: %s %s', version_id, is_applied) from schem
 	slices.Sort(lines)
 	return lines
 }
+
+func TestTheSchemaOfADatabaseIsLookedUp(t *testing.T) {
+	t.Parallel()
+	url := pgtest.URL(t)
+	found, err := postgres.Schema(t.Context(), url)
+	require.NoError(t, err)
+	require.Zero(t, found.Version, "nothing was made there")
+	require.NotZero(t, found.Known)
+	require.NoError(t, postgres.Migrate(t.Context(), url))
+	migrated, err := postgres.Schema(t.Context(), url)
+	require.NoError(t, err)
+	require.Equal(t, store.Schema{Version: found.Known, Known: found.Known}, migrated)
+
+	found, err = postgres.Schema(t.Context(), pgtest.With(t, url, "search_path", "no_such_schema"))
+	require.NoError(t, err)
+	require.Zero(t, found.Version)
+}

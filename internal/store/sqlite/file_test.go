@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"database/sql"
+	"errors"
 	"io"
 	"net/url"
 	"os"
@@ -161,4 +162,64 @@ func TestStoreIsUnavailableWhileAnotherProgramLocksTheFile(t *testing.T) {
 	_, err = intruder.Exec(`rollback`)
 	require.NoError(t, err)
 	require.NoError(t, write(t.Context(), s, "one"))
+}
+
+// Where nothing is to be made, nothing is: no directory, no lock, no table in a file of somebody else.
+func TestOpenMakesNothingUnlessItMay(t *testing.T) {
+	t.Parallel()
+	for _, opening := range []store.Opening{store.Existing, store.AsItIs, store.Exactly} {
+		dir := filepath.Join(t.TempDir(), "data")
+		path := filepath.Join(dir, "webhookd.db")
+		_, err := sqlite.Open(t.Context(), sqlite.Config{Path: path, Opening: opening})
+		require.ErrorIs(t, err, store.ErrNoDatabase)
+		require.NoDirExists(t, dir)
+
+		require.NoError(t, os.Mkdir(dir, 0o700))
+		_, err = sqlite.Open(t.Context(), sqlite.Config{Path: path, Opening: opening})
+		require.ErrorIs(t, err, store.ErrNoDatabase)
+		left, err := os.ReadDir(dir)
+		require.NoError(t, err)
+		require.Empty(t, left)
+
+		foreign, err := sql.Open("sqlite", path)
+		require.NoError(t, err)
+		_, err = foreign.ExecContext(t.Context(), `create table recipes (name text)`)
+		require.NoError(t, err)
+		require.NoError(t, foreign.Close())
+		before, err := os.ReadFile(path)
+		require.NoError(t, err)
+		_, err = sqlite.Open(t.Context(), sqlite.Config{Path: path, Opening: opening})
+		require.ErrorIs(t, err, store.ErrNoDatabase)
+		after, err := os.ReadFile(path)
+		require.NoError(t, err)
+		require.Equal(t, before, after)
+	}
+}
+
+// A copy that is in no write-ahead mode stays as it is, to the byte, while it is read, written to and rolled back.
+func TestOpenAsItIsLeavesTheFileAsItIs(t *testing.T) {
+	t.Parallel()
+	dir := t.TempDir()
+	path, copied := filepath.Join(dir, "calls.db"), filepath.Join(dir, "copy.db")
+	s, err := sqlite.Open(t.Context(), sqlite.Config{Path: path})
+	require.NoError(t, err)
+	require.NoError(t, write(t.Context(), s, "one"))
+	require.NoError(t, s.Close())
+	db, err := sql.Open("sqlite", path)
+	require.NoError(t, err)
+	_, err = db.ExecContext(t.Context(), `vacuum into '`+copied+`'`)
+	require.NoError(t, err)
+	require.NoError(t, db.Close())
+	before, err := os.ReadFile(copied)
+	require.NoError(t, err)
+
+	opened, err := sqlite.Open(t.Context(), sqlite.Config{Path: copied, Opening: store.Exactly})
+	require.NoError(t, err)
+	requireBodies(t, opened, "one")
+	failed := errors.New("only looked at")
+	require.ErrorIs(t, opened.Write(t.Context(), func(store.Tx) error { return failed }), failed)
+	require.NoError(t, opened.Close())
+	after, err := os.ReadFile(copied)
+	require.NoError(t, err)
+	require.Equal(t, before, after)
 }

@@ -42,7 +42,7 @@ func inspect(ctx context.Context, path string, found *doctor.Database) error {
 	if err != nil {
 		return fmt.Errorf("open database: %w", err)
 	}
-	query := url.Values{"mode": {"ro"}, "_pragma": {"query_only(1)", "busy_timeout(5000)"}}
+	query := url.Values{"mode": {"ro"}, "_pragma": {"query_only(1)", patience}}
 	if _, err := os.Stat(path + "-wal"); errors.Is(err, fs.ErrNotExist) {
 		// Nobody has it open, and everything is in the one file: asked in any other way SQLite would make the other two.
 		query.Set("immutable", "1")

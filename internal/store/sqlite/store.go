@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io/fs"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -26,12 +27,17 @@ import (
 
 // Config says where the database is.
 type Config struct {
-	// Path is the file. It and its directory are made if absent, for this user only. Beside it are "<Path>-wal" and
-	// "<Path>-shm", which belong to the database, and "<Path>.lock".
+	// Path is the file. It and its directory are made if absent, for this user only, unless Opening says otherwise.
+	// Beside it are "<Path>-wal" and "<Path>-shm", which belong to the database, and "<Path>.lock".
 	Path string
+	// Opening says what may be done to the file; the zero value makes it and brings it up to date.
+	Opening store.Opening
 	// Now is the clock; nil means time.Now.
 	Now func() time.Time
 }
+
+// patience is how long a connection waits for a lock on the file.
+const patience = "busy_timeout(5000)"
 
 // readConns is how many connections read.
 const readConns = 4
@@ -62,15 +68,16 @@ var _ store.Store = (*Store)(nil)
 // ErrInUse says that another process has the database file.
 var ErrInUse = errors.New("another webhookd uses this database file")
 
-// Open opens the database file, or makes it, and brings its schema to the version of this program. It returns
-// [ErrInUse] while another process, or another Store of this one, has the file.
+// Open opens the database file. As far as config.Opening allows it makes the file, and brings its schema to the version of
+// this program; where that does not allow what would be needed, it returns [store.ErrNoDatabase] or a [store.SchemaError].
+// It returns [ErrInUse] while another process, or another Store of this one, has the file.
 func Open(ctx context.Context, config Config) (_ *Store, err error) {
 	path, err := filepath.Abs(config.Path)
 	if err != nil || config.Path == "" {
 		return nil, fmt.Errorf("open database %q: a path is needed", config.Path)
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
-		return nil, fmt.Errorf("make directory of database: %w", err)
+	if err := prepare(path, config.Opening); err != nil {
+		return nil, err
 	}
 	lock, err := lockFile(path + ".lock")
 	if err != nil {
@@ -86,19 +93,79 @@ func Open(ctx context.Context, config Config) (_ *Store, err error) {
 			_ = s.Close()
 		}
 	}()
-	if err := touch(path); err != nil {
+	if s.writer, err = openWriter(ctx, path, config.Opening); err != nil {
 		return nil, err
 	}
-	if s.writer, err = connect(path, 1, "synchronous(FULL)", "journal_mode(WAL)", "busy_timeout(5000)"); err != nil {
-		return nil, err
-	}
-	if err := migrate(ctx, s.writer.DB); err != nil {
-		return nil, err
-	}
-	if s.reader, err = connect(path, readConns, "query_only(1)", "busy_timeout(5000)"); err != nil {
+	if s.reader, err = connect(path, readConns, "query_only(1)", patience); err != nil {
 		return nil, err
 	}
 	return s, nil
+}
+
+// prepare makes the directory of the file, or says that there is no file where none is to be made.
+func prepare(path string, opening store.Opening) error {
+	if opening == store.Make {
+		if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
+			return fmt.Errorf("make directory of database: %w", err)
+		}
+		return nil
+	}
+	_, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return store.ErrNoDatabase
+	case err != nil:
+		return fmt.Errorf("open database: %w", err)
+	}
+	return nil
+}
+
+// openWriter gives the connection that writes, to a database whose schema will do.
+func openWriter(ctx context.Context, path string, opening store.Opening) (*sqlx.DB, error) {
+	if opening == store.Make {
+		if err := touch(path); err != nil {
+			return nil, err
+		}
+	} else if err := look(ctx, path, opening); err != nil {
+		return nil, err
+	}
+	pragmas := []string{"synchronous(FULL)", "journal_mode(WAL)", patience}
+	asItIs := opening == store.AsItIs || opening == store.Exactly
+	if asItIs {
+		pragmas = []string{patience} // the mode of the journal is written into the file
+	}
+	writer, err := connect(path, 1, pragmas...)
+	if err != nil || asItIs {
+		return writer, err
+	}
+	if err := migrate(ctx, writer.DB); err != nil {
+		return nil, errors.Join(err, writer.Close())
+	}
+	return writer, nil
+}
+
+// look says what is wrong with the schema of a file that is there, and changes nothing.
+func look(ctx context.Context, path string, opening store.Opening) error {
+	found := store.Schema{}
+	var err error
+	if found.Known, err = latestVersion(); err != nil {
+		return err
+	}
+	db, err := connect(path, 1, "query_only(1)", patience)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = db.Close() }()
+	var made bool
+	err = db.GetContext(ctx, &made, `
+select exists (select 1 from sqlite_schema where type = 'table' and name = '`+versionTable+`')`)
+	if err == nil && made {
+		err = db.GetContext(ctx, &found.Version, `select coalesce(max(version_id), 0) from `+versionTable+` where is_applied`)
+	}
+	if err != nil {
+		return fmt.Errorf("read schema version of %s: %w", path, classify(err))
+	}
+	return opening.Takes(found)
 }
 
 // touch makes the file if it is absent, so that nobody else may read it; SQLite would let the umask decide.
