@@ -191,8 +191,12 @@ func checked(t *testing.T, target string) []string {
 	match := regexp.MustCompile(`(?m)^` + target + `:([^#\n]*)[^\n]*\n((?:\t.*\n)*)`).FindStringSubmatch(string(makefile))
 	require.NotNil(t, match, "make %s", target)
 	all := strings.Fields(match[1])
-	for _, called := range regexp.MustCompile(`\$\(MAKE\) ([a-z0-9-]+)`).FindAllStringSubmatch(match[2], -1) {
-		all = append(all, called[1])
+	for _, called := range regexp.MustCompile(`\$\(MAKE\)((?: [a-z0-9-]+)+)`).FindAllStringSubmatch(match[2], -1) {
+		for _, word := range strings.Fields(called[1]) {
+			if !strings.HasPrefix(word, "-") {
+				all = append(all, word)
+			}
+		}
 	}
 	for _, one := range slices.Clone(all) {
 		all = append(all, checked(t, one)...)
