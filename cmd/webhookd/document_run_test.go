@@ -192,7 +192,7 @@ func checked(t *testing.T, target string) []string {
 	require.NotNil(t, match, "make %s", target)
 	all := strings.Fields(match[1])
 	for _, called := range regexp.MustCompile(`\$\(MAKE\)((?: [a-z0-9-]+)+)`).FindAllStringSubmatch(match[2], -1) {
-		for _, word := range strings.Fields(called[1]) {
+		for word := range strings.FieldsSeq(called[1]) {
 			if !strings.HasPrefix(word, "-") {
 				all = append(all, word)
 			}

@@ -46,20 +46,18 @@ func (s *Service) Erase(ctx context.Context, account, number string, dryRun bool
 		Service: s, account: account, who: wanted{numbers: numbers}, dryRun: dryRun, found: nothingFound(),
 		calls: map[string]bool{}, names: map[string]bool{},
 	}
+	// From here on what comes is recognised by the number, so that nothing slips in between looking and rewriting.
+	if err := e.begin(ctx, id); err != nil {
+		return Certificate{}, err
+	}
 	if _, err := s.look(ctx, account, e.who, e.found); err != nil {
 		return Certificate{}, err
 	}
 	if err := s.lookAtRows(ctx, account, e.who.numbers, e.found); err != nil {
 		return Certificate{}, err
 	}
-	again, err := e.begin(ctx, id)
-	if err != nil {
+	if _, err := e.learn(ctx, e.found); err != nil {
 		return Certificate{}, err
-	}
-	if again {
-		if err := e.lookAgain(ctx); err != nil {
-			return Certificate{}, err
-		}
 	}
 	if err := e.journal(ctx); err != nil {
 		return Certificate{}, err
@@ -71,9 +69,10 @@ func (s *Service) Erase(ctx context.Context, account, number string, dryRun bool
 	return e.certificate, e.certify(ctx)
 }
 
-// begin decides the pseudonym and lets every instance recognise the person from now on. It says whether there was an
-// erasure of the person before.
-func (e *eraser) begin(ctx context.Context, id string) (again bool, err error) {
+// begin decides the pseudonym, which is that of an earlier erasure of the person if there was one, and lets every instance
+// recognise the person by the number from now on. What an earlier erasure found is found again by the pseudonym: events of
+// these calls may still be on their way, and it may have broken off.
+func (e *eraser) begin(ctx context.Context, id string) error {
 	now := e.Now().UTC().Truncate(time.Second)
 	e.erasure = store.Erasure{
 		ID: uuid.NewString(), Account: e.account, At: now, Pseudonym: person.Prefix + hex.EncodeToString(random(6)),
@@ -81,7 +80,7 @@ func (e *eraser) begin(ctx context.Context, id string) (again bool, err error) {
 	}
 	secret := random(sha256.Size)
 	e.key = person.KeyPrefix + hex.EncodeToString(random(person.KeySize))
-	err = e.write(ctx, func(tx store.Tx) (err error) {
+	err := e.write(ctx, func(tx store.Tx) (err error) {
 		known, kept, err := tx.GuardedErasures(ctx, now)
 		if err != nil {
 			return err
@@ -95,7 +94,7 @@ func (e *eraser) begin(ctx context.Context, id string) (again bool, err error) {
 			}
 		}
 		e.guard = person.NewGuard(secret, e.Region)
-		again = e.resume(known, e.guard.NumberMark(e.account, id), e.guard.TailMark(e.account, id))
+		e.resume(known, e.guard.NumberMark(e.account, id), e.guard.TailMark(e.account, id))
 		if e.dryRun {
 			return nil
 		}
@@ -105,7 +104,7 @@ func (e *eraser) begin(ctx context.Context, id string) (again bool, err error) {
 		return tx.PutErasure(ctx, e.erasure)
 	})
 	if err != nil {
-		return false, fmt.Errorf("begin erasure: %w", err)
+		return fmt.Errorf("begin erasure: %w", err)
 	}
 	e.guard.Add(e.erasure.Pseudonym, e.erasure.Marks)
 	e.all = e.guard.NumbersAndNames(e.account)
@@ -115,13 +114,12 @@ func (e *eraser) begin(ctx context.Context, id string) (again bool, err error) {
 		Tables:    map[string]TableCount{},
 		LateUntil: e.erasure.GuardUntil, NotReached: notReached,
 	}
-	return again, nil
+	return nil
 }
 
-// resume gives the erasure its marks, and the pseudonym and the marks of earlier ones of the same number. It says whether
-// there is one.
-func (e *eraser) resume(known []store.Erasure, number, tail string) (again bool) {
-	marks := []string{number, tail}
+// resume gives the erasure its marks, and the pseudonym and the marks of earlier ones of the same number.
+func (e *eraser) resume(known []store.Erasure, number, tail string) {
+	marks, again := []string{number, tail}, false
 	for _, before := range known {
 		if before.Account == e.account && slices.Contains(before.Marks, number) {
 			e.erasure.Pseudonym, again = before.Pseudonym, true
@@ -131,8 +129,7 @@ func (e *eraser) resume(known []store.Erasure, number, tail string) (again bool)
 	if !again {
 		marks = append(marks, e.key)
 	}
-	e.erasure.Marks = sortedOnce(append(marks, e.newNames(e.found)...))
-	return again
+	e.erasure.Marks = sortedOnce(marks)
 }
 
 // newNames gives the marks of names that have none yet.
@@ -172,8 +169,8 @@ func (e *eraser) add(marks []string) (learnt bool) {
 	marks = slices.DeleteFunc(marks, func(mark string) bool {
 		return slices.Contains(e.erasure.Marks, mark) || strings.HasPrefix(mark, person.KeyPrefix)
 	})
-	e.erasure.Marks = sortedOnce(append(marks, e.erasure.Marks...))
 	e.guard.Add(e.erasure.Pseudonym, marks)
+	e.erasure.Marks = sortedOnce(slices.Concat(marks, e.erasure.Marks))
 	return len(marks) > 0
 }
 
@@ -186,19 +183,6 @@ func (e *eraser) marksOfOthers(ctx context.Context, tx store.Tx) (marks []string
 		}
 	}
 	return marks, err
-}
-
-// lookAgain finds, by the pseudonym, what an earlier erasure has found: events of these calls may still be on their way,
-// and it may have broken off.
-func (e *eraser) lookAgain(ctx context.Context) error {
-	names := e.found.names
-	e.found = nothingFound()
-	e.found.names = names
-	if _, err := e.look(ctx, e.account, e.who, e.found); err != nil {
-		return err
-	}
-	_, err := e.learn(ctx, e.found)
-	return err
 }
 
 func sortedOnce(marks []string) []string {

@@ -34,6 +34,11 @@ func (e *eraser) journal(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
+		// What came to these legs before they were rewritten may tell a name, and no number.
+		before := &found{dialogs: e.found.dialogs, calls: next.calls, names: next.names}
+		if err := e.lookAtLegs(ctx, e.account, e.who.find, before); err != nil {
+			return err
+		}
 		e.remember(next)
 		learnt, err := e.learn(ctx, next)
 		if err != nil {
