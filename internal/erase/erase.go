@@ -7,7 +7,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"time"
@@ -29,7 +28,6 @@ type eraser struct {
 	guard       *person.Guard
 	key         string          // the mark with the key of endings; "" where an earlier erasure has one
 	calls       map[string]bool // all that were found, and their dialogs that name the person
-	names       map[string]bool // of which there are marks
 	erasure     store.Erasure
 	certificate Certificate
 }
@@ -44,7 +42,7 @@ func (s *Service) Erase(ctx context.Context, account, number string, dryRun bool
 	}
 	e := &eraser{
 		Service: s, account: account, who: wanted{numbers: numbers}, dryRun: dryRun, found: nothingFound(),
-		calls: map[string]bool{}, names: map[string]bool{},
+		calls: map[string]bool{},
 	}
 	// From here on what comes is recognised by the number, so that nothing slips in between looking and rewriting.
 	if err := e.begin(ctx, id); err != nil {
@@ -132,21 +130,13 @@ func (e *eraser) resume(known []store.Erasure, number, tail string) {
 	e.erasure.Marks = sortedOnce(marks)
 }
 
-// newNames gives the marks of names that have none yet.
-func (e *eraser) newNames(f *found) (marks []string) {
-	for _, name := range slices.Sorted(maps.Keys(f.names)) {
-		if !e.names[name] {
-			e.names[name] = true
-			marks = append(marks, e.guard.NameMark(e.account, name))
-		}
-	}
-	return marks
-}
-
 // learn lets the person be recognised by names that were found since, and says whether there are any. Names that webhooks
 // have told meanwhile are among them: whoever took these in has kept their marks.
 func (e *eraser) learn(ctx context.Context, f *found) (learnt bool, err error) {
-	names := e.newNames(f)
+	names := make([]string, 0, len(f.names))
+	for name := range f.names {
+		names = append(names, e.guard.NameMark(e.account, name))
+	}
 	if e.dryRun {
 		return e.add(names), nil
 	}
